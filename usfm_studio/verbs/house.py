@@ -1,0 +1,93 @@
+"""The rooms a verb works with, each opened when it is first needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from usfm_studio.document.errors import NotFound
+from usfm_studio.engine.client import Engine
+from usfm_studio.imaging.client import Reader
+from usfm_studio.project.project import Project
+
+CACHE = "cache"
+
+
+@dataclass(slots=True)
+class Options:
+    """Settings that every verb shares."""
+
+    device: str = "auto"
+    seed: int = 0
+    threads: int | None = None
+
+
+@dataclass(slots=True)
+class House:
+    """A project (or none), the reader and the engine. Use as a context: children end with it."""
+
+    options: Options = field(default_factory=Options)
+    opened: Project | None = None
+    _reader: Reader | None = None
+    _engine: Engine | None = None
+
+    @classmethod
+    def at(
+        cls, folder: Path, options: Options | None = None, *, read_only: bool = False, create: bool = False
+    ) -> House:
+        """The house of the project in this folder; `create` makes the project where there is none."""
+        house = cls(options or Options())
+        if create and not (folder / "project.db").exists():
+            house.opened = Project.create(folder)
+        else:
+            house.opened = Project.open(folder, read_only=read_only)
+        return house
+
+    @property
+    def project(self) -> Project:
+        """The open project. Raises NotFound."""
+        if self.opened is None:
+            raise NotFound("No project is open", "this act needs one", "Open or create a project first.")
+        return self.opened
+
+    @property
+    def cache_folder(self) -> Path | None:
+        """Where children may keep what can be computed again; None without a project or when it is read-only."""
+        if self.opened is None or self.opened.read_only:
+            return None
+        return self.opened.folder / CACHE
+
+    @property
+    def reader(self) -> Reader:
+        """The reader, started at first use."""
+        if self._reader is None:
+            self._reader = Reader(cache_folder=self.cache_folder)
+        return self._reader
+
+    @property
+    def engine(self) -> Engine:
+        """The engine's client, started at first use."""
+        if self._engine is None:
+            options = self.options
+            self._engine = Engine(device=options.device, cache_folder=self.cache_folder, threads=options.threads)
+            self._engine.start()
+        return self._engine
+
+    def close(self) -> None:
+        """End the children, then close the project (what is queued is written first)."""
+        if self._engine is not None:
+            self._engine.stop()
+            self._engine = None
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        if self.opened is not None:
+            self.opened.close()
+            self.opened = None
+
+    def __enter__(self) -> House:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()

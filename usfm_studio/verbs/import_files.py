@@ -1,0 +1,71 @@
+"""`import`: files into a project, file by file; what cannot be read is listed with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from usfm_studio.document.edit import ReplaceInstances
+from usfm_studio.document.frame import Instance
+from usfm_studio.imaging.description import FileDescription
+from usfm_studio.verbs.house import House
+from usfm_studio.verbs.info import describe
+from usfm_studio.verbs.steps import Steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportArguments:
+    """Files, folders, zips or DICOMDIRs."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A file that was left out, and why."""
+
+    path: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportResult:
+    """`imported` and `skipped` count files; `frames` counts the frames that came in."""
+
+    imported: int = 0
+    skipped: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    frames: int = 0
+
+    @property
+    def partial(self) -> bool:
+        """True where some file could not be read."""
+        return bool(self.failed)
+
+
+def run(arguments: ImportArguments, house: House) -> Steps[ImportResult]:
+    """Bring in what is new. The same file again is skipped, so an interrupted import can be repeated."""
+    described: list[FileDescription] = []
+    try:
+        yield from describe(house, arguments.paths, described, digest=True)
+    finally:
+        result = _add(house, described)
+    return result
+
+
+def _add(house: House, described: list[FileDescription]) -> ImportResult:
+    known = {instance.digest for instance in house.project.instances}
+    new: dict[str, Instance] = {}
+    failed, skipped = [], 0
+    for one in described:
+        if one.instance is None or one.error:
+            failed.append(Failure(path=one.shown_path, error=one.error or f"{one.shown_path}: holds no picture."))
+        if one.instance is None:
+            continue
+        if one.instance.digest in known or one.instance.digest in new:
+            skipped += 1
+            continue
+        new[one.instance.digest] = one.instance
+    if new:
+        name = f"Add {len(new)} file{'s' if len(new) > 1 else ''}"
+        house.project.apply(ReplaceInstances(name=name, before=(), after=tuple(new.values())), undoable=False)
+    return ImportResult(imported=len(new), skipped=skipped, failed=failed, frames=sum(i.frames for i in new.values()))

@@ -1,0 +1,40 @@
+"""How a verb talks to whoever drives it: it yields events and waits, and returns its result."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something to show: `kind` names it (`progress`, `stage`, `step`, `holdout`, `note`), `body` holds its fields."""
+
+    kind: str
+    body: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """A wait for a child's answer. The driver sends the answer back in, or throws the error.
+
+    `events` carries what the child reports meanwhile; the driver shows it as it comes.
+    """
+
+    ticket: Future[Any]
+    events: SimpleQueue[Event] | None = None
+
+
+Steps = Generator[Event | Await, Any, R]
+"""A verb at work. `close()` cancels it: whatever it had in flight is cancelled in its `finally`."""
+
+
+def progress(done: int, total: int, what: str = "") -> Event:
+    """The plain progress event."""
+    return Event("progress", {"done": done, "total": total, "what": what})
