@@ -49,7 +49,7 @@ class Placement:
 
     def mask(self, ids: Ids, stride: int = 2) -> Ids:
         """(H / stride, W / stride) ids for training: each cell gets the segment that covers most of it."""
-        (top, left), (rows, columns) = self.offset_rc, self.content_rc
+        rows, columns = self.content_rc
         values = [0, *(int(v) for v in np.unique(ids) if v)]
         shape_rc = rows // stride, columns // stride
         shares = [resized((ids == value).astype(np.float32), shape_rc) for value in values]
