@@ -1,0 +1,46 @@
+"""The typeface: Inter, bundled, with figures of equal width. Sizes are pixels at 100 %."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from PySide6.QtGui import QFont, QFontDatabase, QFontMetricsF
+
+from usfm_studio.document.resources import resource
+
+FAMILY = "Inter"
+BASE, SECONDARY, SMALL, CARD_TITLE, TITLE, BIG = 13, 12, 11, 15, 20, 28
+
+
+def load_fonts() -> tuple[str, ...]:
+    """Register the bundled faces with Qt; the files that could not be used (none, as installed)."""
+    refused = []
+    for path in sorted(resource("theme", "fonts").glob("*.ttf")):
+        if QFontDatabase.addApplicationFont(str(path)) < 0:
+            refused.append(path.name)
+    return tuple(refused)
+
+
+@lru_cache(maxsize=64)
+def font(size: int = BASE, weight: int = 400) -> QFont:
+    """A face of the interface. `weight` is 400, 500 or 600. Treat it as read-only: it is shared."""
+    made = QFont(FAMILY)
+    made.setPixelSize(size)
+    made.setWeight(QFont.Weight(weight))
+    made.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
+    made.setStyleStrategy(QFont.StyleStrategy.PreferAntialias)
+    made.setFeature(QFont.Tag("tnum"), 1)
+    if size >= TITLE:
+        made.setLetterSpacing(QFont.SpacingType.PercentageSpacing, 98)
+    return made
+
+
+@lru_cache(maxsize=64)
+def metrics(size: int = BASE, weight: int = 400) -> QFontMetricsF:
+    """Metrics of `font(size, weight)`."""
+    return QFontMetricsF(font(size, weight))
+
+
+def text_width(text: str, size: int = BASE, weight: int = 400) -> float:
+    """Width of a text in logical pixels."""
+    return metrics(size, weight).horizontalAdvance(text)
