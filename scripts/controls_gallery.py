@@ -83,7 +83,7 @@ class Gallery(QWidget):
         field.set_wrong(True)
         tool = ToolButton("brush", "Brush")
         tool.setChecked(True)
-        self._put(tool, x, 332)
+        self._put(tool, x, 330)
         row = a_row()
         row.setCheckable(True)
         row.setChecked(True)

@@ -113,7 +113,7 @@ class FocusRing(QWidget):
             return
         shape = shape_of(self._target)
         grow = 0 if shape.inside else _OUT
-        corner = self._target.mapTo(self.parentWidget(), QPoint(0, 0))
+        corner = self._target.mapTo(self.parentWidget() or self._window, QPoint(0, 0))
         rect = shape.rect.translated(QPointF(corner)).adjusted(-grow, -grow, grow, grow)
         self._radius = shape.radius + grow
         aligned = rect.toAlignedRect()

@@ -8,7 +8,7 @@ from PySide6.QtGui import QFont, QFontDatabase, QFontMetricsF
 
 from usfm_studio.document.resources import resource
 
-FAMILY = "Inter"
+FAMILY = "Inter Variable"
 BASE, SECONDARY, SMALL, CARD_TITLE, TITLE, BIG = 13, 12, 11, 15, 20, 28
 
 
@@ -21,26 +21,43 @@ def load_fonts() -> tuple[str, ...]:
     return tuple(refused)
 
 
-@lru_cache(maxsize=64)
+class _Held:
+    grade = 0
+
+
+def set_dark(dark: bool) -> None:
+    """Light letters on a dark ground look thinner than they are: there every weight is drawn a little heavier."""
+    _Held.grade = 50 if dark else 0
+
+
 def font(size: int = BASE, weight: int = 400) -> QFont:
     """A face of the interface. `weight` is 400, 500 or 600. Treat it as read-only: it is shared."""
-    made = QFont(FAMILY)
-    made.setPixelSize(size)
-    made.setWeight(QFont.Weight(weight))
-    made.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
-    made.setStyleStrategy(QFont.StyleStrategy.PreferAntialias)
-    made.setFeature(QFont.Tag("tnum"), 1)
-    if size >= TITLE:
-        made.setLetterSpacing(QFont.SpacingType.PercentageSpacing, 98)
-    return made
+    return _font(size, weight, _Held.grade)
 
 
-@lru_cache(maxsize=64)
 def metrics(size: int = BASE, weight: int = 400) -> QFontMetricsF:
     """Metrics of `font(size, weight)`."""
-    return QFontMetricsF(font(size, weight))
+    return _metrics(size, weight, _Held.grade)
 
 
 def text_width(text: str, size: int = BASE, weight: int = 400) -> float:
     """Width of a text in logical pixels."""
     return metrics(size, weight).horizontalAdvance(text)
+
+
+@lru_cache(maxsize=64)
+def _font(size: int, weight: int, grade: int) -> QFont:
+    made = QFont(FAMILY)
+    made.setPixelSize(size)
+    made.setVariableAxis(QFont.Tag("wght"), weight + grade)
+    made.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
+    made.setStyleStrategy(QFont.StyleStrategy.PreferAntialias)
+    made.setFeature(QFont.Tag("tnum"), 1)
+    if size >= TITLE:
+        made.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, -0.02 * size)
+    return made
+
+
+@lru_cache(maxsize=64)
+def _metrics(size: int, weight: int, grade: int) -> QFontMetricsF:
+    return QFontMetricsF(_font(size, weight, grade))

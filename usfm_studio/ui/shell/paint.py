@@ -26,8 +26,12 @@ def blend(first: str | QColor, second: str | QColor, part: float) -> QColor:
     """A colour between two (tokens or QColors): 0 is the first, 1 the second; alpha too."""
     a = colour(first) if isinstance(first, str) else first
     b = colour(second) if isinstance(second, str) else second
-    mixed = (x + (y - x) * part for x, y in zip(a.getRgbF(), b.getRgbF(), strict=True))
-    return QColor.fromRgbF(*mixed)  # type: ignore[arg-type]
+    return QColor.fromRgbF(
+        a.redF() + (b.redF() - a.redF()) * part,
+        a.greenF() + (b.greenF() - a.greenF()) * part,
+        a.blueF() + (b.blueF() - a.blueF()) * part,
+        a.alphaF() + (b.alphaF() - a.alphaF()) * part,
+    )
 
 
 def clear(name: str, alpha: float) -> QColor:
@@ -110,7 +114,8 @@ def swatch(painter: QPainter, rect: QRectF, segment_colour: str, number: str, *,
 
 def luminance(ink: QColor) -> float:
     """Relative luminance, WCAG 2, 0 to 1."""
-    parts = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in ink.getRgbF()[:3]]
+    values = (ink.redF(), ink.greenF(), ink.blueF())
+    parts = [v / 12.92 if v <= 0.04045 else float(((v + 0.055) / 1.055) ** 2.4) for v in values]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
@@ -121,6 +126,6 @@ def contrast(first: QColor, second: QColor) -> float:
 
 
 def text_on(fill: QColor) -> QColor:
-    """Black or white, whichever reads better on a fill."""
+    """Black where it reads well (4 : 1), else white."""
     dark, light = colour("#0B0D0F"), colour("#FFFFFF")
-    return dark if contrast(dark, fill) >= contrast(light, fill) else light
+    return dark if contrast(dark, fill) >= 4 else light

@@ -29,11 +29,11 @@ def sheet(t: Tokens) -> str:
     """The theme for the few widgets of Qt that we do not paint ourselves."""
     return f"""
 QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line2}; border-radius: {RADIUS}px;
-  padding: 5px 8px; font: 500 12px Inter; }}
+  padding: 5px 8px; }}
 QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox {{ background: {t.field}; color: {t.text};
-  border: 1px solid {t.line2}; border-radius: {RADIUS}px; padding: 0 9px; min-height: 30px;
+  border: 1px solid {t.line2}; border-radius: {RADIUS}px; padding: 0 7px; min-height: 30px;
   selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}
-QPlainTextEdit, QTextEdit {{ padding: 6px 9px; }}
+QPlainTextEdit, QTextEdit {{ padding: 5px 7px; }}
 QLineEdit:hover, QPlainTextEdit:hover, QSpinBox:hover, QDoubleSpinBox:hover {{ border-color: {t.line_hover}; }}
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus {{
   border-color: {t.accent}; }}

@@ -47,6 +47,7 @@ def apply_theme(application: QApplication, name: str = READING_ROOM.name) -> Non
     if application.property("usfm_fonts") is None:
         fonts.load_fonts()
         application.setProperty("usfm_fonts", True)
+    fonts.set_dark(colour("text").lightness() > 128)
     application.setFont(fonts.font())
     application.setStyle("Fusion")
     application.setPalette(style.palette(_Held.tokens))

@@ -141,7 +141,7 @@ class _Tab(_Option):
         rect = QRectF(self.rect())
         word = fonts.text_width(self.text(), fonts.SECONDARY, 500)
         middle = rect.center()
-        return Shape(QRectF(middle.x() - word / 2 - 6, middle.y() - 13, word + 12, 26), RADIUS_SMALL + 1, inside=True)
+        return Shape(QRectF(middle.x() - word / 2 - 7, middle.y() - 13, word + 14, 26), RADIUS_SMALL + 1, inside=True)
 
     def draw(self, painter: QPainter) -> None:
         if not self.isEnabled():
@@ -328,7 +328,7 @@ class Slider(QSlider):
     def focus_shape(self) -> Shape:
         """The knob."""
         knob = self._knob()
-        return Shape(QRectF(knob.x() - 8, knob.y() - 8, 16, 16), 8)
+        return Shape(QRectF(knob.x() - 9, knob.y() - 9, 18, 18), 9)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Track, filled part, a gap, the knob."""
