@@ -1,4 +1,4 @@
-"""Which encoders there are, and where the weights of those that ship lie."""
+"""Where the encoders' weights lie, and the cards beside them."""
 
 from __future__ import annotations
 

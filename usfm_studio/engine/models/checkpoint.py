@@ -29,7 +29,13 @@ from usfm_studio.engine.models.blueprint import (
     check_card,
     preparation_of,
 )
-from usfm_studio.engine.models.catalogue import CARD, WEIGHTS, find_encoder, read_card, shipped_encoder
+from usfm_studio.engine.models.catalogue import (
+    CARD,
+    WEIGHTS,
+    find_encoder,
+    read_card,
+    shipped_encoder,
+)
 from usfm_studio.engine.models.decoder import UNetDecoder
 from usfm_studio.engine.models.encoder import Encoder, build_encoder
 from usfm_studio.engine.models.label_head import LabelHead, summary_width
