@@ -39,7 +39,7 @@ class Pictures(QObject):
         return found
 
     def want(self, frame: Frame, *, current: bool = False) -> DecodedFrame | None:
-        """The frame if it is here; else it is asked for. `current` keeps it from being dropped and outdates older asks."""
+        """The frame if it is here; else it is asked for. `current` keeps it from being dropped."""
         if current:
             self._pinned = frame.id
         found = self.get(frame.id)

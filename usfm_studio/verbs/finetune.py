@@ -16,10 +16,10 @@ from typing import Any
 
 from usfm_studio.document.annotation import State
 from usfm_studio.document.edit import SetChampion
-from usfm_studio.document.errors import NothingToLearn, WrongUsage
+from usfm_studio.document.errors import Interrupted, NothingToLearn, WrongUsage
 from usfm_studio.document.frame import Frame
 from usfm_studio.document.snapshot import SnapshotWriter
-from usfm_studio.engine.trainer_client import TrainingOrder, train
+from usfm_studio.engine.trainer_client import Training, TrainingOrder, train
 from usfm_studio.project.project import Project
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.shelf import CARD
@@ -58,15 +58,34 @@ class FinetuneResult:
     settings: dict[str, Any]
     data_digest: str
     seed: int
+    comparison: dict[str, Any] = field(default_factory=dict)
     failed: list[dict[str, str]] = field(default_factory=list)
 
 
-def run(arguments: FinetuneArguments, house: House) -> Steps[FinetuneResult]:
+class Running:
+    """A hand on the run: whoever started the verb may stop it (the best so far is kept) or give it up."""
+
+    def __init__(self) -> None:
+        self.training: Training | None = None
+
+    def stop(self) -> None:
+        """Go straight to the comparison with the best so far."""
+        if self.training is not None:
+            self.training.stop()
+
+    def cancel(self) -> None:
+        """Give the run up."""
+        if self.training is not None:
+            self.training.cancel()
+
+
+def run(arguments: FinetuneArguments, house: House, running: Running | None = None) -> Steps[FinetuneResult]:
     """Learn from the project, or from the DATA folder when one is given."""
     end = monotonic() + arguments.minutes * 60
+    running = running or Running()
     if arguments.data is not None:
-        return (yield from _from_data(arguments, house, end))
-    return (yield from _from_project(arguments, house, end))
+        return (yield from _from_data(arguments, house, end, running))
+    return (yield from _from_project(arguments, house, end, running))
 
 
 def ready(project: Project, exam: str) -> list[Frame]:
@@ -79,7 +98,7 @@ def ready(project: Project, exam: str) -> list[Frame]:
     ]
 
 
-def _from_project(arguments: FinetuneArguments, house: House, end: float) -> Steps[FinetuneResult]:
+def _from_project(arguments: FinetuneArguments, house: House, end: float, running: Running) -> Steps[FinetuneResult]:
     project = house.project
     exam = arguments.exam if arguments.exam is not None else _busiest_exam(project)
     frames = ready(project, exam)
@@ -108,11 +127,13 @@ def _from_project(arguments: FinetuneArguments, house: House, end: float) -> Ste
         trained_before=tuple(sorted(project.trained_subjects(exam))),
         options=dict(arguments.options),
     )
-    body = yield from _train(order)
+    body = yield from _train(order, running)
     card = project.models.adopt(Path(body["model_folder"]))
     shutil.rmtree(run_folder / "snapshot", ignore_errors=True)
     if body["promoted"]:
-        project.apply(SetChampion(name=f"Promote {card.name}", exam=exam, before=champion, after=card.digest))
+        edit = SetChampion(name=f"Promote {card.name}", exam=exam, before=champion, after=card.digest)
+        project.apply(edit)
+        yield Event("applied", {"edit": edit})
     return _result(body, card.digest, house.options.seed)
 
 
@@ -131,7 +152,7 @@ def _snapshot(house: House, frames: Sequence[Frame], exam: str, folder: Path) ->
     writer.finish()
 
 
-def _from_data(arguments: FinetuneArguments, house: House, end: float) -> Steps[FinetuneResult]:
+def _from_data(arguments: FinetuneArguments, house: House, end: float, running: Running) -> Steps[FinetuneResult]:
     assert arguments.data is not None
     with tempfile.TemporaryDirectory(prefix="usfm-run-") as scratch:
         run_folder = Path(scratch)
@@ -154,7 +175,7 @@ def _from_data(arguments: FinetuneArguments, house: House, end: float) -> Steps[
             fold=arguments.fold,
             options={**arguments.options, "standalone": True},
         )
-        body = yield from _train(order)
+        body = yield from _train(order, running)
         digest = str(body["model"])
         out = arguments.out or Path(f"model-{digest[:8]}")
         _move(Path(body["model_folder"]), out)
@@ -163,13 +184,14 @@ def _from_data(arguments: FinetuneArguments, house: House, end: float) -> Steps[
     return result
 
 
-def _train(order: TrainingOrder) -> Steps[dict[str, Any]]:
+def _train(order: TrainingOrder, running: Running) -> Steps[dict[str, Any]]:
     events: SimpleQueue[Event] = SimpleQueue()
     training = train(order, on_event=lambda body: events.put(Event(str(body.get("event", "note")), body)))
+    running.training = training
     try:
         body: dict[str, Any] = yield Await(training.ticket, events)
         return body
-    except GeneratorExit:
+    except (Interrupted, GeneratorExit):
         training.cancel()
         raise
     finally:
@@ -187,6 +209,7 @@ def _result(body: dict[str, Any], model: str, seed: int) -> FinetuneResult:
         settings=dict(body["settings"]),
         data_digest=str(body["data_digest"]),
         seed=seed,
+        comparison=dict(body.get("comparison", {})),
     )
 
 

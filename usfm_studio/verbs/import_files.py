@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from usfm_studio.document.edit import ReplaceInstances
+from usfm_studio.document.errors import Interrupted
 from usfm_studio.document.frame import Instance
 from usfm_studio.imaging.description import FileDescription
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.info import describe
-from usfm_studio.verbs.steps import Steps
+from usfm_studio.verbs.steps import Event, Steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +48,16 @@ def run(arguments: ImportArguments, house: House) -> Steps[ImportResult]:
     described: list[FileDescription] = []
     try:
         yield from describe(house, arguments.paths, described, digest=True)
-    finally:
-        result = _add(house, described)
+    except Interrupted:
+        _add(house, described)
+        raise
+    result, edit = _add(house, described)
+    if edit is not None:
+        yield Event("applied", {"edit": edit})
     return result
 
 
-def _add(house: House, described: list[FileDescription]) -> ImportResult:
+def _add(house: House, described: list[FileDescription]) -> tuple[ImportResult, ReplaceInstances | None]:
     known = {instance.digest for instance in house.project.instances}
     new: dict[str, Instance] = {}
     failed, skipped = [], 0

@@ -98,12 +98,14 @@ def _promote(arguments: ModelsArguments, house: House) -> ModelsResult:
     card = read_card(path)
     if card.digest not in {c.digest for c in house.project.models.cards()}:
         card = house.project.models.import_model(path)
-    promote(house.project, card)
+    edit = promotion(house.project, card)
+    if edit is not None:
+        house.project.apply(edit)
     return ModelsResult(models=_all(house))
 
 
 def _rollback(_arguments: ModelsArguments, house: House) -> ModelsResult:
-    rollback(house.project)
+    house.project.apply(going_back(house.project))
     return ModelsResult(models=_all(house))
 
 
@@ -113,17 +115,18 @@ def _remove(arguments: ModelsArguments, house: House) -> ModelsResult:
     return ModelsResult(models=_all(house))
 
 
-def promote(project: Project, card: ModelCard) -> None:
-    """Let this model propose for its exam group from now on; one step of the history."""
+def promotion(project: Project, card: ModelCard) -> SetChampion | None:
+    """The edit that lets this model propose for its exam group; None where it does already."""
     before = project.models.champion(card.exam)
-    if before != card.digest:
-        project.apply(SetChampion(name=f"Use {card.name}", exam=card.exam, before=before, after=card.digest))
+    if before == card.digest:
+        return None
+    return SetChampion(name=f"Use {card.name}", exam=card.exam, before=before, after=card.digest)
 
 
-def rollback(project: Project, exam: str | None = None) -> str | None:
-    """Back to the parent of the model in use (of the given exam group, or of the one promoted last).
+def going_back(project: Project, exam: str | None = None) -> SetChampion:
+    """The edit back to the parent of the model in use (of the exam group, else of the first group that has one).
 
-    Answers the digest that proposes now. Raises NotFound where there is no earlier one.
+    Where there is no parent, no model of the project proposes. Raises NotFound where none is in use.
     """
     for group in (exam,) if exam is not None else ("", *project.schema.exams):
         digest = project.models.champion(group)
@@ -132,6 +135,5 @@ def rollback(project: Project, exam: str | None = None) -> str | None:
         card = project.models.card(digest)
         known = {c.digest for c in project.models.cards()}
         parent = next((p for p in card.parents if p in known), None)
-        project.apply(SetChampion(name=f"Go back from {card.name}", exam=group, before=digest, after=parent))
-        return parent
+        return SetChampion(name=f"Go back from {card.name}", exam=group, before=digest, after=parent)
     raise NotFound("There is no model to go back from", "none is in use", "Fine-tune first.")

@@ -24,7 +24,7 @@ from usfm_studio.project.project import Project
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.review import untouched
 from usfm_studio.verbs.shelf import model_for, read_card, resolve_model
-from usfm_studio.verbs.steps import Await, Event, Steps, progress
+from usfm_studio.verbs.steps import Await, Event, Steps, applied, progress
 
 BATCH = 4
 
@@ -108,14 +108,11 @@ def keep(project: Project, card: ModelCard, part: ProposalParts) -> Steps[None]:
     frame = project.frame(FrameId.parse(part.key))
     schema, value_of = matched(project.schema, card, project.schema.exam_of(frame.instance))
     if schema is not project.schema:
-        project.apply(
-            ReplaceSchema(name=f"Add what {card.name} marks", before=project.schema, after=schema), undoable=False
-        )
+        yield applied(project, ReplaceSchema(name=f"Add what {card.name} marks", before=project.schema, after=schema))
     proposal = proposal_from(frame, card, part, value_of)
-    project.apply(
-        SetProposal(name=f"Proposal of {card.name}", frame=frame.id, before=project.proposal(frame.id), after=proposal)
-    )
-    yield Event("proposed", {"frame": part.key})
+    before = project.proposal(frame.id)
+    name = f"Proposal of {card.name}"
+    yield applied(project, SetProposal(name=name, frame=frame.id, before=before, after=proposal))
 
 
 def matched(schema: Schema, card: ModelCard, exam: str) -> tuple[Schema, dict[int, int]]:

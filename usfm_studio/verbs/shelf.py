@@ -19,11 +19,16 @@ CARD = "card.json"
 def read_card(folder: Path) -> ModelCard:
     """The card of a model folder. Raises BadModel."""
     try:
-        return card_from(json.loads((folder / CARD).read_text("utf-8")))
+        return _card(folder, (folder / CARD).stat().st_mtime_ns)
     except (OSError, ValueError, KeyError) as error:
         raise BadModel(
             f"The model {folder.name} cannot be used", "its card is missing or malformed", "Copy the model again."
         ) from error
+
+
+@lru_cache(maxsize=256)
+def _card(folder: Path, _changed_ns: int) -> ModelCard:
+    return card_from(json.loads((folder / CARD).read_text("utf-8")))
 
 
 @lru_cache(maxsize=1)

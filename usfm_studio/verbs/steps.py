@@ -9,6 +9,9 @@ from queue import SimpleQueue
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from usfm_studio.document.edit import Edit
+from usfm_studio.project.project import Project
+
 R = TypeVar("R")
 
 
@@ -38,3 +41,9 @@ Steps = Generator[Event | Await, Any, R]
 def progress(done: int, total: int, what: str = "") -> Event:
     """The plain progress event."""
     return Event("progress", {"done": done, "total": total, "what": what})
+
+
+def applied(project: Project, edit: Edit) -> Event:
+    """Apply an edit that is the program's doing (undo does not take it back), and tell the driver of it."""
+    project.apply(edit, undoable=False)
+    return Event("applied", {"edit": edit})

@@ -1,0 +1,146 @@
+"""What the person decides, by key or click: each act is one edit through the session's door."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from usfm_studio.document.annotation import State
+from usfm_studio.document.edit import Edit, PaintTiles, ReplaceSchema, SetAnnotation
+from usfm_studio.document.errors import StudioError
+from usfm_studio.document.frame import FrameId
+from usfm_studio.document.schema import Schema
+from usfm_studio.ui.state import Notice
+from usfm_studio.verbs import review
+
+if TYPE_CHECKING:
+    from usfm_studio.ui.session import Session
+
+
+class Reviewing(QObject):
+    """Accept, reject, label, state, and the schema that they use."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+
+    def draw(self, edit: Edit | None) -> None:
+        """Commit a tool's answer: the stroke, and that a person worked on the frame."""
+        project = self._session.project
+        if project is not None and isinstance(edit, PaintTiles):
+            edit = review.hand_work(project, edit)
+        self._session.commit(edit)
+
+    def accept(self, value: int | None = None) -> None:
+        """Accept the proposed segment (the selected one when it is proposed, else all that is proposed)."""
+        waiting = self._session.proposed
+        frame = self._frame()
+        if waiting is None or frame is None or self._session.project is None:
+            return
+        if value is None and len(waiting.values) > 1 and self._session.segment in waiting.values:
+            value = self._session.segment
+        values = None if value is None else (value,)
+        self._session.commit(review.accept(self._session.project, frame, values))
+
+    def accept_all_and_next(self) -> None:
+        """Accept what is proposed, call the frame done and go to the next that waits."""
+        frame = self._frame()
+        if frame is None or self._session.project is None:
+            return
+        edit = review.mark_done(self._session.project, frame)
+        state = self._session.annotation.state
+        if edit is None and state not in (State.DONE, State.NOTHING):
+            self._session.notice.emit(
+                Notice(kind="info", title="Nothing is marked here", text="Draw first, or press U for nothing to mark.")
+            )
+            return
+        self._session.commit(edit)
+        self._session.navigation.next_open()
+
+    def reject(self, value: int | None = None) -> None:
+        """Turn down the proposed segment (the selected one when it is proposed, else all)."""
+        waiting = self._session.proposed
+        frame = self._frame()
+        if waiting is None or frame is None or self._session.project is None:
+            return
+        if value is None and len(waiting.values) > 1 and self._session.segment in waiting.values:
+            value = self._session.segment
+        values = None if value is None else (value,)
+        self._session.commit(review.reject(self._session.project, frame, values))
+
+    def reject_all(self) -> None:
+        """Turn down everything proposed on this frame."""
+        frame = self._frame()
+        if frame is not None and self._session.project is not None:
+            self._session.commit(review.reject(self._session.project, frame))
+
+    def set_state(self, state: State) -> None:
+        """Put the frame into a state; the same state again takes it back to where work stands."""
+        frame, project = self._frame(), self._session.project
+        if frame is None or project is None:
+            return
+        if project.annotation(frame).state == state:
+            state = State.DOING if project.layers(frame) or project.annotation(frame).labels else State.TODO
+        self._session.commit(review.set_state(project, frame, state))
+
+    def toggle_label(self, name: str) -> None:
+        """Set or clear a label of the frame."""
+        frame, project = self._frame(), self._session.project
+        if frame is not None and project is not None:
+            self._session.commit(review.toggle_label(project, frame, name))
+
+    def set_note(self, text: str) -> None:
+        """Keep a note with the frame."""
+        frame, project = self._frame(), self._session.project
+        if frame is None or project is None or project.annotation(frame).note == text:
+            return
+        before = project.annotation(frame)
+        self._session.commit(SetAnnotation(name="Note", frame=frame, before=before, after=replace(before, note=text)))
+
+    # --- schema ------------------------------------------------------------------------------------------------
+
+    def add_segment(self, name: str) -> None:
+        """One more segment for this kind of image; it is selected at once."""
+        schema = self._changed_schema(lambda s: s.with_segment(name.strip(), exam=self._session.exam), f"Add {name}")
+        segment = schema.named(name) if schema else None
+        if segment is not None:
+            self._session.select_segment(segment.value)
+
+    def rename_segment(self, value: int, name: str) -> None:
+        """Another name for a segment; masks stay as they are."""
+        self._changed_schema(
+            lambda s: replace(
+                s, segments=tuple(replace(x, name=name.strip()) if x.value == value else x for x in s.segments)
+            ),
+            f"Rename to {name}",
+        )
+
+    def recolour_segment(self, value: int, colour: str) -> None:
+        """Another colour for a segment."""
+        self._changed_schema(
+            lambda s: replace(
+                s, segments=tuple(replace(x, colour=colour) if x.value == value else x for x in s.segments)
+            ),
+            "Change a colour",
+        )
+
+    def add_label(self, name: str) -> None:
+        """One more word for frames of this kind."""
+        self._changed_schema(lambda s: s.with_label(name.strip(), exam=self._session.exam), f"Add label {name}")
+
+    def _changed_schema(self, change: object, name: str) -> Schema | None:
+        project = self._session.project
+        if project is None:
+            return None
+        try:
+            after: Schema = change(project.schema)  # type: ignore[operator]
+        except StudioError as error:
+            self._session.tell(error)
+            return None
+        self._session.commit(ReplaceSchema(name=name, before=project.schema, after=after))
+        return after
+
+    def _frame(self) -> FrameId | None:
+        return self._session.current.id if self._session.current else None
