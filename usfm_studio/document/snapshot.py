@@ -3,7 +3,7 @@
 This file is its only reader and writer. A project, `--data` and `export --format data` all meet in this form.
 
     manifest.json       schema, frames, digest
-    frames/N.npy        pixels (rows, columns[, 3]) uint8
+    frames/N.npy        pixels (rows, columns[, 3]) uint8, or uint16 as decoded
     masks/N.npy         segment ids (rows, columns) uint8; absent where the frame has no mask
 """
 
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usfm_studio.document.errors import Damaged
+from usfm_studio.document.frame import Pixels
 from usfm_studio.document.mask import Ids
 from usfm_studio.document.schema import Code, Label, Schema, Segment
 
@@ -119,7 +120,7 @@ class SnapshotWriter:
     def add(
         self,
         sample: Sample,
-        pixels: NDArray[np.uint8],
+        pixels: Pixels,
         mask: Ids | None = None,
         target: NDArray[np.uint8] | None = None,
     ) -> None:
