@@ -92,7 +92,7 @@ class Keeper:
     @property
     def open(self) -> bool:
         """True while it takes new requests."""
-        return not self._closed and self._stop_at is None
+        return not self._closed and self._stop_at is None and not isinstance(self.state, Dead)
 
     @property
     def last_words(self) -> str:
@@ -188,31 +188,34 @@ class Keeper:
     def _judge(self, process: Process, now: float) -> None:
         """End what hangs or is over its time, bury what has ended."""
         late = self._until is not None and now > self._until + (LATE_S if process.heard else 0)
-        if process.ended or not process.lives():
+        if process.condemned is not None or process.ended or not process.lives():
             self._bury(process)
         elif not process.ready and now - process.started > self.spec.start_s:
             self._condemn(process, f"it did not start within {self.spec.start_s:g} seconds")
         elif process.hangs():
             self._condemn(process, "it stopped answering")
         elif process is self.current and self._running is not None and late:
-            self._condemn(process, f"no answer within {self._limit(self._running):g} seconds", over_time=True)
+            process.over_time = True
+            self._condemn(process, f"no answer within {self._limit(self._running):g} seconds")
 
     def _limit(self, ticket: Ticket) -> float:
         limit = ticket.timeout_s if ticket.timeout_s is not None else self.spec.seconds_per_request
         return self.spec.cancel_s if limit is None else limit
 
-    def _condemn(self, process: Process, why: str, *, over_time: bool = False) -> None:
+    def _condemn(self, process: Process, why: str) -> None:
+        """End a process by force; `_judge` buries it."""
         process.condemned = Death(why)
         process.kill()
-        self._bury(process, over_time=over_time)
 
-    def _bury(self, process: Process, *, over_time: bool = False) -> None:
+    def _bury(self, process: Process) -> None:
         """Take an ended (or condemned) process out; its request goes on the next one or fails."""
-        if process.condemned is None and not process.ended:
-            self._hear(process)
-        if process.condemned is None and not process.wait(0.5):
-            process.kill()
+        while process.condemned is None and self._hear(process):
+            pass  # what it said before it died counts
+        if process.condemned is None:
+            process.wait(0.5)
         death = process.death()
+        process.kill()  # what it may have started, or itself when it only closed its pipe
+        process.wait(1.0)  # before its request is released: a dead process writes into no array
         process.close()
         self._leaving.append(process)
         self._last_why, self._last_words = death.why, process.last_words
@@ -225,9 +228,9 @@ class Keeper:
             if ticket is not None:
                 ticket.release()
             return
-        blamed = ticket is not None and (over_time or self.spec.retry == 0)
+        blamed = ticket is not None and (process.over_time or self.spec.retry == 0)
         if ticket is not None:
-            self._settle(ticket, death, again=not over_time)
+            self._settle(ticket, death, again=not process.over_time)
         if not blamed:
             self._count(process, death)
 
@@ -368,12 +371,16 @@ class Keeper:
         else:
             process.write()
 
-    def _hear(self, process: Process) -> None:
+    def _hear(self, process: Process) -> bool:
+        """Read what has come and act on it; False where nothing has."""
         try:
-            for message in process.read():
-                self._heed(process, message)
+            messages = process.read()
         except BadMessage:
             self._condemn(process, "it sent something unreadable")
+            return False
+        for message in messages or ():
+            self._heed(process, message)
+        return messages is not None
 
     def _heed(self, process: Process, message: Message) -> None:
         ticket = self._running if process is self.current else None
@@ -406,6 +413,7 @@ class Keeper:
 
     def _answered(self, ticket: Ticket, message: Done | Failed) -> None:
         self._running, self._until, self._deaths = None, None, 0
+        self._recycle()
         self._send_next(time.monotonic())  # the child need not wait for the callbacks
         if not ticket.done():
             if isinstance(message, Done):
@@ -413,6 +421,18 @@ class Keeper:
             else:
                 ticket.set_exception(error_of(message))
         ticket.release()
+
+    def _recycle(self) -> None:
+        """Let a process go that has answered often enough; the next takes its place."""
+        process, most = self.current, self.spec.recycle
+        if process is None or most is None:
+            return
+        process.answers += 1
+        if process.answers >= most:
+            process.kill()
+            process.close()
+            self._leaving.append(process)
+            self.current = None
 
     def _fail(self, ticket: Ticket, error: Exception) -> None:
         ticket.set_exception(error)

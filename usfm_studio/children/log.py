@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any
 
 FIELDS = frozenset(
-    "attempt bytes child code columns count deaths decoder device digest error fields_left_out frames kind pid "
-    "position request rows samples seconds signal state step tag trace transfer_syntax version".split()
+    {
+        *("attempt", "bytes", "child", "code", "columns", "count", "deaths", "decoder", "device", "digest", "error"),
+        *("frames", "kind", "pid", "position", "request", "rows", "samples", "seconds", "signal", "state", "step"),
+        *("tag", "trace", "transfer_syntax", "version"),
+    }
 )
 """Fields that a record may carry in `extra`; numbers, or words of the form below."""
 
@@ -86,14 +89,16 @@ def _event(record: logging.LogRecord) -> str:
 
 
 def _allowed(record: logging.LogRecord) -> Iterator[tuple[str, Any]]:
-    for name in FIELDS & record.__dict__.keys():
+    for name in sorted(FIELDS & record.__dict__.keys()):
         value = record.__dict__[name]
         if value is None or isinstance(value, (bool, int, float)):
             yield name, value
-        elif (
-            isinstance(value, str) and _WORD.fullmatch(value) and (name == "transfer_syntax" or not _UID.search(value))
-        ):
+        elif isinstance(value, str) and _is_word(name, value):
             yield name, _DIGEST.sub(r"\1", value)
+
+
+def _is_word(name: str, value: str) -> bool:
+    return bool(_WORD.fullmatch(value)) and (name == "transfer_syntax" or not _UID.search(value))
 
 
 def _places(tb: Any) -> list[str]:

@@ -58,6 +58,8 @@ class Process:
         self.quiet_s = 0.0
         self.heard = False
         self.condemned: Death | None = None
+        self.over_time = False
+        self.answers = 0
         self.refusal: StudioError | None = None
         self._heartbeat_s = settings.heartbeat_s
         self._work_before: float | None = None
@@ -100,15 +102,15 @@ class Process:
         except (OSError, ValueError):  # the child has closed its end: its death is seen on the other pipe
             self._outbox.clear()
 
-    def read(self) -> list[Message]:
-        """The messages that have come; sets `ended` at the end of the pipe. Raises BadMessage."""
+    def read(self) -> list[Message] | None:
+        """The messages that have come; None where nothing has. Sets `ended` at the end. Raises BadMessage."""
         try:
             data = os.read(self.stdout, CHUNK)
         except BlockingIOError:
-            return []
+            return None
         if not data:
             self.ended = True
-            return []
+            return None
         self.heard, self.quiet_s, self._work_before = True, 0.0, None
         return self._framer.feed(data)
 
@@ -177,10 +179,9 @@ class Process:
             self._popen.stdin.close()
 
     def kill(self) -> None:
-        """End it and what it started, at once; `reap` follows."""
-        if self._popen.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+        """End it and what it started, at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Close the pipes. Its last words stay."""

@@ -17,8 +17,9 @@ class ChildSpec:
     sentence). `retry`: how often a request during whose run the child died is tried again on the next process; with 0
     the request is blamed for the death (the next process starts at once and the death is not counted), else the child.
     `restarts`: deaths in a row after which it stays away. `spare` keeps a second process warm, so that the next
-    request need not wait for a start. `heartbeat_s`: interval; dead after 5 without one. `start_s`: time for the
-    imports. `cancel_s`: time to give up a cancelled request before the process is ended.
+    request need not wait for a start. `recycle`: answers after which a process makes room for a fresh one.
+    `heartbeat_s`: interval; dead after 5 without one. `start_s`: time for the imports. `cancel_s`: time to give up a
+    cancelled request before the process is ended.
     """
 
     module: str
@@ -30,6 +31,7 @@ class ChildSpec:
     restarts: int = 5
     retry: int = 1
     spare: bool = False
+    recycle: int | None = None
     start_s: float = 120.0
     cancel_s: float = 10.0
     args: tuple[str, ...] = ()

@@ -38,8 +38,8 @@ class Child:
         """Start the process (again), without waiting for it. The first `ask` does so too."""
         with self._guard:
             if self._keeper is None or not self._keeper.open:
-                self._keeper = Keeper(self.spec, self._tell)
-                self._keeper.thread.start()
+                keeper = self._keeper = Keeper(self.spec, lambda state: self._tell(keeper, state))
+                keeper.thread.start()
         return self
 
     def ask(
@@ -123,7 +123,9 @@ class Child:
         if threading.current_thread() is not keeper.thread:
             keeper.thread.join(wait_s)
 
-    def _tell(self, state: State) -> None:
+    def _tell(self, keeper: Keeper, state: State) -> None:
+        if keeper is not self._keeper:
+            return  # it was stopped, and another has begun
         for watcher in list(self._watchers):
             try:
                 watcher(state)

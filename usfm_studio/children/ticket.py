@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Protocol
 
+LOG = logging.getLogger(__name__)
 Body = dict[str, Any]
 
 
@@ -82,7 +84,10 @@ class Ticket(Future[Body]):
             callbacks = self._on_released if not self._released else []
             self._released = True
         for callback in callbacks:
-            callback()
+            try:
+                callback()
+            except Exception:
+                LOG.exception("a release callback failed", extra={"kind": self.kind})
 
     def _refuse_to_wait_for_itself(self) -> None:
         if threading.current_thread() is self._child.thread and not self.done():
