@@ -144,6 +144,8 @@ def _heads(plan: Blueprint, card: ModelCard, encoder: Encoder) -> tuple[UNetDeco
         raise bad("its card describes neither a mask decoder nor a label head")
     if (plan.decoder is None) != (not card.segments) or (plan.label_head is None) != (not card.labels):
         raise bad("its card lists other outputs than its network has")
+    if plan.label_head is not None and plan.label_head.masked and plan.decoder is None:
+        raise bad("its label head needs a mask that its network does not make")
     decoder = build_decoder(plan.decoder, encoder, len(card.segments)) if plan.decoder else None
     label_head = build_label_head(plan.label_head, encoder, len(card.labels)) if plan.label_head else None
     return decoder, label_head

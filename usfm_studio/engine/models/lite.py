@@ -133,4 +133,4 @@ class LiteEncoder(Encoder):
         if x.shape[1] == 3:
             return self.conv_stem(x)
         x = functional.pad(x, self.conv_stem.around or (0, 0, 0, 0))
-        return functional.conv2d(x, self.conv_stem.weight.sum(1, keepdim=True), stride=2)
+        return functional.conv2d(x, self.conv_stem.weight.sum(1, keepdim=True), self.conv_stem.bias, stride=2)
