@@ -19,9 +19,9 @@ from usfm_studio.document.annotation import Annotation, Proposal
 from usfm_studio.document.edit import Change, Edit, SetProposal, change_of
 from usfm_studio.document.errors import ReadOnly, StudioError
 from usfm_studio.document.frame import Frame, FrameId, Instance, Pixels, frames_of
-from usfm_studio.document.mask import Mask
+from usfm_studio.document.mask import Ids, Mask
 from usfm_studio.document.schema import Schema
-from usfm_studio.document.snapshot import Snapshot
+from usfm_studio.document.snapshot import Sample, Snapshot
 from usfm_studio.project import opening, tables, taking
 from usfm_studio.project.blobs import Blobs
 from usfm_studio.project.frozen import frozen_edit
@@ -273,6 +273,15 @@ class Project:
                 if annotation.state in taking.LEARNED:
                     finished.append(taking.Finished(frame, annotation, self._state.mask(frame.id)))
         return taking.take(finished, schema, folder, pixels_of)
+
+    def sample(self, frame: Frame, stem: str, exam: str | None = None) -> tuple[Sample, Ids | None]:
+        """A frame as a sample of a snapshot (file name stem), and its mask in layer 0 or None.
+
+        With `exam`, marks outside of that group's schema are left out.
+        """
+        schema = self.schema if exam is None else self.schema.for_exam(exam)
+        finished = taking.Finished(frame, self.annotation(frame.id), self.mask(frame.id))
+        return taking.sample_of(finished, schema, stem)
 
     def verify_source(self, instance: Instance) -> SourceState:
         """Like `source_state`, but reads the file: one that was only copied or touched counts as unchanged again.

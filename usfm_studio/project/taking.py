@@ -54,28 +54,31 @@ def take(
         raise
 
 
-def _add(writer: SnapshotWriter, item: Finished, schema: Schema, pixels_of: Callable[[Frame], Pixels | None]) -> None:
+def sample_of(item: Finished, schema: Schema, stem: str) -> tuple[Sample, Ids | None]:
+    """A frame as a sample of a snapshot, and its mask: ids of this schema's segments, None where nothing is marked."""
     instance = item.frame.instance
-    mask = _ids(item, schema)
-    labels = item.annotation.labels or None
-    if mask is None and labels is None:
-        return
-    pixels = pixels_of(item.frame)
-    if pixels is None:
-        return
     scale = instance.scale_at(instance.columns / 2, instance.rows / 2)
     sample = Sample(
-        stem=f"s{len(writer.samples) + 1:04d}",
+        stem=stem,
         name=_name(item.frame),
         subject=instance.subject,
         rows=instance.rows,
         columns=instance.columns,
-        labels=labels,
+        labels=item.annotation.labels or None,
         mm_per_px_xy=None if scale is None else scale.mm_per_px_xy,
         source_digest=instance.digest,
         frame_key=item.frame.id.key,
     )
-    writer.add(sample, pixels, mask)
+    return sample, _ids(item, schema)
+
+
+def _add(writer: SnapshotWriter, item: Finished, schema: Schema, pixels_of: Callable[[Frame], Pixels | None]) -> None:
+    sample, mask = sample_of(item, schema, f"s{len(writer.samples) + 1:04d}")
+    if mask is None and sample.labels is None:
+        return
+    pixels = pixels_of(item.frame)
+    if pixels is not None:
+        writer.add(sample, pixels, mask)
 
 
 def _ids(item: Finished, schema: Schema) -> Ids | None:

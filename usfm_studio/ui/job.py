@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from functools import lru_cache
 from queue import Empty
 from time import perf_counter
 from typing import Any
@@ -11,9 +12,17 @@ from typing import Any
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from usfm_studio.document.errors import Interrupted, StudioError
-from usfm_studio.verbs.steps import Await, Event, Steps
+from usfm_studio.verbs.steps import Apart, Await, Event, Steps
 
 SLICE_S = 0.006
+
+
+@lru_cache(maxsize=1)
+def _hands() -> ThreadPoolExecutor:
+    """One thread for what touches the disk; in order, so that nothing overtakes."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="apart")
+
+
 POLL_MS = 100
 
 
@@ -72,7 +81,13 @@ class Job(QObject):
                 self._end()
                 self._failed(failure)
                 return
+            except OSError as failure:
+                self._end()
+                self._failed(StudioError("A file could not be used", failure.strerror or type(failure).__name__))
+                return
             answer, error = None, None
+            if isinstance(wish, Apart):
+                wish = Await(_hands().submit(wish.work))
             if isinstance(wish, Await):
                 self._wait(wish)
                 return
@@ -97,7 +112,7 @@ class Job(QObject):
             answer = wish.ticket.result(timeout=0)
         except CancelledError:
             self._advance(None, Interrupted("Stopped", "the request was taken back"))
-        except StudioError as error:
+        except Exception as error:  # noqa: BLE001 - handed to the verb; what it does not know ends up in the bar
             self._advance(None, error)
         else:
             self._advance(answer, None)

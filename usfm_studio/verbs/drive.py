@@ -8,7 +8,7 @@ from queue import Empty
 from typing import Any, TypeVar
 
 from usfm_studio.document.errors import Interrupted
-from usfm_studio.verbs.steps import Await, Event, Steps
+from usfm_studio.verbs.steps import Apart, Await, Event, Steps
 
 R = TypeVar("R")
 POLL_S = 0.1
@@ -32,7 +32,7 @@ def drive(
                     error = Interrupted("Stopped", "you asked for it", "What was finished is kept.")
                 continue
             try:
-                answer = _wait(wish, show, interrupted)
+                answer = wish.work() if isinstance(wish, Apart) else _wait(wish, show, interrupted)
             except Exception as raised:  # noqa: BLE001 - handed to the verb, which knows what to do with it
                 error = raised
     except StopIteration as stop:

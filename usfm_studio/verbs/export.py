@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from usfm_studio.document.frame import Frame
 from usfm_studio.document.snapshot import SnapshotWriter
 from usfm_studio.project.project import Project
 from usfm_studio.verbs.house import House
-from usfm_studio.verbs.steps import Await, Steps, progress
+from usfm_studio.verbs.steps import Apart, Await, Steps, progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +57,12 @@ def run(arguments: ExportArguments, house: House) -> Steps[ExportResult]:
             decoded = yield Await(house.reader.pixels(frame.instance, frame.index))
             try:
                 sample, mask = project.sample(frame, stem)
-                writer.add(sample, decoded.array, mask)
+                yield Apart(partial(writer.add, sample, decoded.array, mask))
             finally:
                 house.reader.release(decoded)
             sources[stem] = _source(project, frame)
             yield progress(number + 1, len(frames), "Collecting frames")
-        writer.finish()
+        yield Apart(writer.finish)
         body = yield Await(house.reader.write(arguments.format, folder, arguments.out, {"sources": sources}))
     return ExportResult(
         files=len(body["files"]), frames=body["frames"], paths=list(body["files"]), failed=list(body.get("failed", []))

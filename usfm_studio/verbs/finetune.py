@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
@@ -23,7 +24,7 @@ from usfm_studio.engine.trainer_client import Training, TrainingOrder, train
 from usfm_studio.project.project import Project
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.shelf import CARD
-from usfm_studio.verbs.steps import Await, Event, Steps, progress
+from usfm_studio.verbs.steps import Apart, Await, Event, Steps, progress
 
 DEFAULT_MINUTES = 5.0
 
@@ -128,8 +129,8 @@ def _from_project(arguments: FinetuneArguments, house: House, end: float, runnin
         options=dict(arguments.options),
     )
     body = yield from _train(order, running)
-    card = project.models.adopt(Path(body["model_folder"]))
-    shutil.rmtree(run_folder / "snapshot", ignore_errors=True)
+    card = yield Apart(lambda: project.models.adopt(Path(body["model_folder"])))
+    yield Apart(lambda: shutil.rmtree(run_folder / "snapshot", ignore_errors=True))
     if body["promoted"]:
         edit = SetChampion(name=f"Promote {card.name}", exam=exam, before=champion, after=card.digest)
         project.apply(edit)
@@ -144,12 +145,12 @@ def _snapshot(house: House, frames: Sequence[Frame], exam: str, folder: Path) ->
     for number, frame in enumerate(sorted(frames, key=lambda f: (order.get(f.instance.subject, 0), f.id))):
         decoded = yield Await(house.reader.pixels(frame.instance, frame.index))
         try:
-            sample, mask = project.sample(frame, f"s{number:05d}")
-            writer.add(sample, decoded.array, mask)
+            sample, mask = project.sample(frame, f"s{number:05d}", exam)
+            yield Apart(partial(writer.add, sample, decoded.array, mask))
         finally:
             house.reader.release(decoded)
         yield progress(number + 1, len(frames), "Collecting frames")
-    writer.finish()
+    yield Apart(writer.finish)
 
 
 def _from_data(arguments: FinetuneArguments, house: House, end: float, running: Running) -> Steps[FinetuneResult]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -34,7 +34,17 @@ class Await:
     events: SimpleQueue[Event] | None = None
 
 
-Steps = Generator[Event | Await, Any, R]
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Work of our own that touches the disk: the window's driver does it off its thread, the command line at once.
+
+    The driver sends its answer back in, or throws its error.
+    """
+
+    work: Callable[[], Any]
+
+
+Steps = Generator[Event | Await | Apart, Any, R]
 """A verb at work. `close()` cancels it: whatever it had in flight is cancelled in its `finally`."""
 
 
