@@ -36,7 +36,8 @@ def write(work: Work, folder: Path) -> Written:
         "images": images,
         "annotations": annotations,
         "categories": [
-            {"id": segment.value, "name": segment.name, "supercategory": segment.exam} for segment in work.schema.segments
+            {"id": segment.value, "name": segment.name, "supercategory": segment.exam}
+            for segment in work.schema.segments
         ],
     }
     put(folder / FILE, json.dumps(body, ensure_ascii=False).encode("utf-8"))

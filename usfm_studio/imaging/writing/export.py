@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from usfm_studio.document.errors import NotFound, Unsupported, WrongUsage
+from usfm_studio.document.errors import NotFound, WrongUsage
 from usfm_studio.document.snapshot import Snapshot
 from usfm_studio.imaging.writing.items import Progress, Work, Written, work_of
 from usfm_studio.imaging.writing.whole import whole_folder
@@ -36,7 +36,7 @@ def write(
     `options["sources"]` maps a sample's stem to {"path", "member", "frame", "frames", "seconds_per_frame", "exam",
     "model"}, of which `seg` needs the path and the others use what is there. The result holds "files" (paths in
     `out`, sorted), "frames" (their number) and "failed" ([{"path", "error"}]: sources that the format cannot hold).
-    Raises WrongUsage, Unsupported, NotFound, Damaged, DiskFull.
+    Raises WrongUsage, NotFound, Damaged, DiskFull, and Unsupported where the format can hold none of it.
     """
     writer = _writer(format)
     work = work_of(Snapshot.load(Path(snapshot_folder)), options, progress)
@@ -51,7 +51,7 @@ def write(
 
 def _writer(format: str) -> Callable[[Work, Path], Written]:
     if format in LATER:
-        raise Unsupported(f"Export as {format} is not there yet", "it comes with a later version", _offer())
+        raise WrongUsage(f"Export as {format} is not there yet", "it comes with a later version", _offer())
     if format not in WRITERS:
         raise WrongUsage(f"There is no export format {format}", "it is not known", _offer())
     module, _, name = WRITERS[format].partition(":")
