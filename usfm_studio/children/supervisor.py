@@ -74,7 +74,7 @@ class Child:
         """Ask for an early end: the handler sees `Context.finish_early` and answers with the best that there is."""
         keeper = self._keeper
         if keeper is not None:
-            keeper.post(lambda: keeper.finish(ticket))
+            keeper.finish(ticket)
 
     def stop(self, wait_s: float = 2.0) -> None:
         """End the process, by force after 1.5 s; unanswered tickets raise Interrupted. Waits at most `wait_s`."""
