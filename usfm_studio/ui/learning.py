@@ -21,7 +21,7 @@ from usfm_studio.ui.state import STAGES, ModelRow, Notice, Readiness, TrainingSt
 from usfm_studio.verbs import models as shelf_verb
 from usfm_studio.verbs.finetune import FinetuneArguments, FinetuneResult, Running, ready
 from usfm_studio.verbs.finetune import run as finetune
-from usfm_studio.verbs.shelf import starter_for
+from usfm_studio.verbs.shelf import read_card, starter_for
 from usfm_studio.verbs.steps import Event
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Learning(QObject):
         if champion:
             return project.models.card(champion).name
         starter = starter_for(instance, self._session.exam)
-        return shelf_verb.read_card(starter).name if starter else ""
+        return read_card(starter).name if starter else ""
 
     def promote(self, digest: str) -> None:
         """Let this model propose; its words replace the earlier one's on frames that nobody touched."""

@@ -63,14 +63,17 @@ def _add(house: House, described: list[FileDescription]) -> tuple[ImportResult, 
     failed, skipped = [], 0
     for one in described:
         if one.instance is None or one.error:
-            failed.append(Failure(path=one.shown_path, error=one.error or f"{one.shown_path}: holds no picture."))
+            failed.append(Failure(path=one.shown_path, error=one.not_imported or one.error or ""))
         if one.instance is None:
             continue
         if one.instance.digest in known or one.instance.digest in new:
             skipped += 1
             continue
         new[one.instance.digest] = one.instance
+    edit = None
     if new:
         name = f"Add {len(new)} file{'s' if len(new) > 1 else ''}"
-        house.project.apply(ReplaceInstances(name=name, before=(), after=tuple(new.values())), undoable=False)
-    return ImportResult(imported=len(new), skipped=skipped, failed=failed, frames=sum(i.frames for i in new.values()))
+        edit = ReplaceInstances(name=name, before=(), after=tuple(new.values()))
+        house.project.apply(edit, undoable=False)
+    frames = sum(instance.frames for instance in new.values())
+    return ImportResult(imported=len(new), skipped=skipped, failed=failed, frames=frames), edit
