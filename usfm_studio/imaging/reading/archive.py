@@ -27,6 +27,7 @@ class Member:
     """One entry of an archive, or the reason why it is not read."""
 
     name: str
+    size: int
     refused: str = ""
 
 
@@ -45,7 +46,7 @@ def members(handle: BinaryIO, name: str) -> Iterator[Member]:
         if info.filename in seen:
             refused = "an entry of the same name came before it"
         seen.add(info.filename)
-        yield Member(info.filename, refused)
+        yield Member(info.filename, info.file_size, refused)
 
 
 def _refusal(info: zipfile.ZipInfo) -> str:

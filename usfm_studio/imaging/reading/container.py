@@ -69,7 +69,9 @@ def _meta(source: Source, start: int) -> tuple[str, int]:
         if len(head) < 8 or head[:2] != b"\x02\x00" or head[4:6] not in _VRS:
             return syntax, at
         long = head[4:6] in _LONG_VRS
-        length = struct.unpack_from("<I", head, 8)[0] if long and len(head) == 12 else struct.unpack_from("<H", head, 6)[0]
+        length = (
+            struct.unpack_from("<I", head, 8)[0] if long and len(head) == 12 else struct.unpack_from("<H", head, 6)[0]
+        )
         value_at = at + (12 if long else 8)
         if head[2:4] == b"\x10\x00":
             syntax = source.read_at(value_at, min(length, 128)).decode("ascii", "replace").strip("\0 ")
@@ -89,7 +91,7 @@ def _encoding(head: bytes, size: int) -> tuple[bool, bool] | None:
         if head[4:6] in _VRS:
             return False, little
         length = struct.unpack_from(order + "I", head, 4)[0]
-        if length == 0xFFFFFFFF or length <= size and (length < 1 << 16 or element == 0):
+        if length == 0xFFFFFFFF or (length <= size and (length < 1 << 16 or element == 0)):
             return True, little
     return None
 

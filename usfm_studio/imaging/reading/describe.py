@@ -112,9 +112,7 @@ def _try_first(image: DicomImage) -> None:
         decode_stored(image, 0)
 
 
-def _stated(
-    source: Source, container: Container, elements: Elements, path: str, member: str
-) -> dict[str, Any]:
+def _stated(source: Source, container: Container, elements: Elements, path: str, member: str) -> dict[str, Any]:
     """What the header says, whether or not there is a picture."""
     sop_class = elements.text(0x00080016)
     rows, columns = elements.whole(0x00280010), elements.whole(0x00280011)
@@ -179,5 +177,3 @@ def _instance(image: DicomImage, stated: dict[str, Any], *, digest: bool) -> Ins
         notices=tuple(notices),
         **read_identity(elements, image.source.stem),
     )
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from usfm_studio.document.errors import Unreadable, Unsupported
 from usfm_studio.imaging.reading.container import (
@@ -41,7 +41,24 @@ CODECS = {
 """What each compressed syntax should hold. What the stream's own markers say counts; a difference is noted."""
 VIDEO = frozenset(
     J + tail
-    for tail in "100 100.1 101 101.1 102 102.1 103 103.1 104 104.1 105 105.1 106 106.1 107 108".split()
+    for tail in [
+        "100",
+        "100.1",
+        "101",
+        "101.1",
+        "102",
+        "102.1",
+        "103",
+        "103.1",
+        "104",
+        "104.1",
+        "105",
+        "105.1",
+        "106",
+        "106.1",
+        "107",
+        "108",
+    ]
 )
 OUTSIDE = frozenset({J + "94", J + "95", J + "204", J + "205"})
 """JPIP: the pixels are at a network address, which is never asked."""
@@ -88,9 +105,7 @@ class DicomImage:
 def read_header(source: Source) -> tuple[Container, Elements]:
     """Container and elements. Raises Unreadable where the file is no DICOM file."""
     container = open_container(source)
-    elements = read_elements(
-        container.source, container.offset, implicit=container.implicit, little=container.little
-    )
+    elements = read_elements(container.source, container.offset, implicit=container.implicit, little=container.little)
     if not any(tag in elements for tag in (0x00080016, 0x00080018, 0x00280010, 0x0020000D, 0x00080060)):
         why = "it is cut off in its header" if elements.cut else "it holds no image"
         raise Unreadable(f"Could not read {source.name}", why, "Copy it again from its source.")
@@ -126,7 +141,8 @@ def _open_native(
     source: Source, container: Container, elements: Elements, header: ImageHeader, what: str
 ) -> DicomImage:
     pixels = elements.pixels
-    assert pixels is not None and pixels.length is not None  # noqa: S101 (narrowing; the caller checked)
+    assert pixels is not None
+    assert pixels.length is not None
     notices = [*container.notices, *header.notices]
     held = min(pixels.length, container.source.size - pixels.offset)
     if container.syntax not in NATIVE:
@@ -146,8 +162,6 @@ def _open_native(
 
 def _by_length(header: ImageHeader, length: int, notices: list[str]) -> ImageHeader:
     """YBR_FULL_422 whose length is that of three bytes a pixel is YBR_FULL."""
-    from dataclasses import replace
-
     full = header.pixels * 3 * (header.frames_stated or 1)
     if header.halved_chroma and full <= length <= full + 1:
         notices.append("The file calls its colours YBR_FULL_422, but its length is that of YBR_FULL.")
@@ -194,7 +208,7 @@ def _check_first(image: DicomImage, what: str) -> list[str]:
     last = pieces[-1]
     tail = image.container.source.read_at(last.offset + max(0, last.length - 16), 16)
     notices = []
-    if stream is not None and stream.codec in ("jpeg", "ljpeg", "jpegls", "j2k", "htj2k") and not has_end_marker(tail):
+    if stream is not None and stream.codec in ("jpeg", "ljpeg", "jpegls") and not has_end_marker(tail):
         if stream.codec == "jpegls":
             raise Unreadable(what, "its compressed picture is cut off", "Copy it again from its source.")
         notices.append("The compressed picture has no end mark and may be incomplete.")

@@ -184,4 +184,3 @@ def _encodings(elements: Elements) -> list[str]:
         return convert_encodings(declared if len(declared) > 1 else declared[0])
     except PARSE_ERRORS:
         return [default_encoding]
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 
 from usfm_studio.imaging.reading.elements import Elements, PixelElement
 from usfm_studio.imaging.reading.image_header import ImageHeader
@@ -31,7 +32,6 @@ class FrameIndex:
 
     frames: tuple[tuple[Piece, ...], ...]
     cut: bool = False
-    found_by: str = ""
     odd: tuple[int, ...] = ()
     """Frames (from 0) that do not begin as a compressed image does."""
 
@@ -60,7 +60,7 @@ def native_index(source: Source, pixels: PixelElement, header: ImageHeader) -> F
     held = max(0, min(pixels.length or 0, source.size - pixels.offset))
     count = min(held // size, header.frames_stated or MOST_FRAMES, MOST_FRAMES)
     frames = tuple((Piece(pixels.offset + i * size, size),) for i in range(count))
-    return FrameIndex(frames, cut=held < size * (header.frames_stated or 1), found_by="arithmetic")
+    return FrameIndex(frames, cut=held < size * (header.frames_stated or 1))
 
 
 def fragment_index(source: Source, elements: Elements, header: ImageHeader, *, marked: bool) -> FrameIndex:
@@ -74,16 +74,15 @@ def fragment_index(source: Source, elements: Elements, header: ImageHeader, *, m
     table, fragments, cut = _walk(source, elements.pixels.offset)
     fragments = [f for f in fragments if f.piece.length > 0]
     stated = header.frames_stated
-    for name, starts in (("extended offset table", _extended(elements)), ("basic offset table", table)):
-        groups = _by_offsets(starts, fragments, stated)
-        if groups is not None:
-            break
-    else:
-        name, groups = _by_count(fragments, stated, marked)
+    groups = (
+        _by_offsets(_extended(elements), fragments, stated)
+        or _by_offsets(table, fragments, stated)
+        or _by_count(fragments, stated, marked)
+    )
     whole = [g for g in groups if all(f.whole for f in g)]
     frames = tuple(tuple(f.piece for f in group) for group in whole[: min(stated or MOST_FRAMES, MOST_FRAMES)])
     odd = tuple(i for i, group in enumerate(whole[: len(frames)]) if marked and not group[0].starts)
-    return FrameIndex(frames, cut, name, odd)
+    return FrameIndex(frames, cut, odd)
 
 
 def _walk(source: Source, offset: int) -> tuple[tuple[int, ...], list[_Fragment], bool]:
@@ -125,25 +124,23 @@ def _by_offsets(
     """Groups of fragments by an offset table; None where the table does not fit the fragments."""
     if not starts or not fragments or starts[0] != 0 or len(starts) != (stated or len(starts)):
         return None
-    if any(b <= a for a, b in zip(starts, starts[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(starts)):
         return None
     places = {fragment.item_offset: n for n, fragment in enumerate(fragments)}
     if not all(start in places for start in starts):
         return None
     bounds = [places[start] for start in starts] + [len(fragments)]
-    return [fragments[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [fragments[a:b] for a, b in pairwise(bounds)]
 
 
-def _by_count(
-    fragments: list[_Fragment], stated: int | None, marked: bool
-) -> tuple[str, list[list[_Fragment]]]:
+def _by_count(fragments: list[_Fragment], stated: int | None, marked: bool) -> list[list[_Fragment]]:
     if stated == 1 and not (marked and sum(f.starts for f in fragments) > 1):
-        return "one frame", [fragments] if fragments else []
+        return [fragments] if fragments else []
     if stated == len(fragments) or not marked:
-        return "one fragment a frame", [[fragment] for fragment in fragments]
+        return [[fragment] for fragment in fragments]
     groups: list[list[_Fragment]] = []
     for fragment in fragments:
         if fragment.starts or not groups:
             groups.append([])
         groups[-1].append(fragment)
-    return "start markers", groups
+    return groups

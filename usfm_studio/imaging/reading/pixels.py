@@ -88,14 +88,15 @@ def _shaped(flat: NDArray[Any], header: ImageHeader) -> NDArray[Any]:
 def _unsigned(samples: NDArray[Any], header: ImageHeader) -> NDArray[Any]:
     """Native byte order, unused bits masked off; signed values moved up so that their order holds."""
     kind = np.uint8 if header.allocated == 8 else np.uint16
-    values = samples.astype(kind, copy=False)
+    values: Any = samples.astype(kind, copy=False)
     if header.shift:
         values = values >> header.shift
     if header.bits < header.allocated:
         values = values & kind((1 << header.bits) - 1)
     if header.signed:
         values = values ^ kind(1 << (header.bits - 1))
-    return values
+    result: NDArray[Any] = values
+    return result
 
 
 def _space(header: ImageHeader, rgb: bool | None = None) -> str:
@@ -113,7 +114,7 @@ def _compressed(image: DicomImage, data: bytes, what: str) -> Stored:
         return _plain(image, data)
     stream = stream_of(image, data)
     check_stream(stream, image, len(data), data, what)
-    assert stream is not None  # noqa: S101 (check_stream refuses None)
+    assert stream is not None
     if image.syntax == RLE:
         return _rle(header, data)
     if stream.codec == "jpeg":
@@ -142,6 +143,7 @@ _CODECS: dict[str, tuple[str, Callable[[bytes], Any]]] = {
 def _jpeg(header: ImageHeader, stream: StreamHeader, data: bytes, what: str) -> Stored:
     """Baseline and extended: the stream's markers, else the label, say whether it holds RGB; the result is RGB."""
     if header.samples == 1:
+
         def decode(stream_bytes: bytes) -> NDArray[Any]:
             return np.asarray(imagecodecs.jpeg8_decode(stream_bytes))
     else:

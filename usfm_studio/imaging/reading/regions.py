@@ -43,7 +43,7 @@ def _sorted(corners: list[int]) -> tuple[int, int, int, int]:
 
 
 def _unit(code: int | None) -> int:
-    return code if code in Unit.__members__.values() else Unit.NONE.value
+    return code if code is not None and code in {unit.value for unit in Unit} else Unit.NONE.value
 
 
 def read_spacing_mm_xy(elements: Elements) -> tuple[float, float] | None:
@@ -55,7 +55,10 @@ def read_spacing_mm_xy(elements: Elements) -> tuple[float, float] | None:
 
 
 def region_notices(
-    elements: Elements, regions: tuple[Region, ...], spacing_mm_xy: tuple[float, float] | None, shape_rc: tuple[int, int]
+    elements: Elements,
+    regions: tuple[Region, ...],
+    spacing_mm_xy: tuple[float, float] | None,
+    shape_rc: tuple[int, int],
 ) -> Iterator[str]:
     """What a person should know before trusting a length."""
     for number, region in enumerate(regions[:20], 1):
@@ -96,7 +99,7 @@ def _doubts(region: Region, shape_rc: tuple[int, int]) -> Iterator[str]:
 def _inverted(elements: Elements) -> bool:
     for item in elements.items(SEQUENCE, 20):
         x0, y0, x1, y1 = (item.whole(tag, "UL") for tag in _BOX)
-        if x0 is not None and x1 is not None and x1 < x0 or y0 is not None and y1 is not None and y1 < y0:
+        if (x0 is not None and x1 is not None and x1 < x0) or (y0 is not None and y1 is not None and y1 < y0):
             return True
     return False
 

@@ -69,7 +69,7 @@ def opened(path: str, member: str = "") -> Iterator[Source]:
 def _open_regular(path: str, name: str) -> tuple[BinaryIO, os.stat_result]:
     what = f"Could not read {name}"
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 (an odd name is no Path)
             raise Unreadable(what, "it is not a file but a device, a pipe or a folder")
         handle: BinaryIO = open(path, "rb")  # noqa: SIM115, PTH123 (closed by `opened`; may not be valid as a Path)
     except FileNotFoundError as error:

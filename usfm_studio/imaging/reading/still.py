@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,7 +158,9 @@ def _decoded(data: bytes, picture: Picture, index: int) -> NDArray[Any]:
         return np.asarray(imagecodecs.png_decode(data))
     if picture.format == "jpeg":
         grey = picture.samples == 1
-        return np.asarray(imagecodecs.jpeg8_decode(data) if grey else imagecodecs.jpeg8_decode(data, outcolorspace="RGB"))
+        return np.asarray(
+            imagecodecs.jpeg8_decode(data) if grey else imagecodecs.jpeg8_decode(data, outcolorspace="RGB")
+        )
     if picture.format == "bmp":
         return np.asarray(imagecodecs.bmp_decode(data, asrgb=True))
     return np.asarray(imagecodecs.tiff_decode(data, index=index))
@@ -177,46 +178,3 @@ def _shown(pixels: NDArray[Any], picture: Picture) -> NDArray[Any]:
     if picture.samples == 3:
         pixels = to_8_bit(pixels, 8 * pixels.dtype.itemsize)
     return np.ascontiguousarray(pixels)
-
-
-def read_label_map(data: bytes, what: str) -> NDArray[np.uint8]:
-    """A PNG as segment ids (rows, columns) uint8: grey values, or the *indices* of a palette PNG, never its colours.
-
-    Colour PNGs count where their three channels are equal. Raises Unreadable, saying what is wrong.
-    """
-    if data[:8] != _PNG or data[12:16] != b"IHDR" or len(data) < 33:
-        raise Unreadable(what, "it is not a PNG")
-    columns, rows, depth, kind = struct.unpack_from(">IIBB", data, 16)
-    if rows * columns > MOST_PIXELS or rows * columns > _MOST_PIXELS_A_BYTE * len(data):
-        raise Unreadable(what, "it says that it holds more pixels than it can")
-    if kind == 3:
-        data = _as_grey(data)
-    try:
-        ids = np.asarray(imagecodecs.png_decode(data))
-    except PARSE_ERRORS as error:
-        raise Unreadable(what, "the PNG is damaged") from error
-    if kind in (0, 3) and depth < 8:
-        ids = ids // np.uint8(255 // ((1 << depth) - 1))
-    if ids.ndim == 3:
-        colours = ids[..., : 1 if ids.shape[2] < 3 else 3]
-        if (colours != colours[..., :1]).any():
-            raise Unreadable(what, "it is a colour picture, not a mask of segment numbers", "Save it as grey values.")
-        ids = colours[..., 0]
-    if ids.dtype != np.uint8:
-        if int(ids.max(initial=0)) > 255:
-            raise Unreadable(what, "it holds numbers above 255")
-        ids = ids.astype(np.uint8)
-    return np.ascontiguousarray(ids)
-
-
-def _as_grey(data: bytes) -> bytes:
-    """A palette PNG with its colour type changed to grey and its palette left out, so that indices are decoded."""
-    header = data[12:25] + b"\0" + data[26:29]
-    parts = [data[:12], header, struct.pack(">I", zlib.crc32(header))]
-    at = 33
-    while at + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        if data[at + 4 : at + 8] not in (b"PLTE", b"tRNS"):
-            parts.append(data[at : at + 12 + length])
-        at += 12 + length
-    return b"".join(parts)

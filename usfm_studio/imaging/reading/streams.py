@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 
 RLE_HEADER = 64
 
@@ -57,7 +58,7 @@ def read_stream_header(data: bytes, *, rle: bool = False) -> StreamHeader | None
 
 def has_end_marker(tail: bytes) -> bool:
     """True where a JPEG family stream ends as it should (padding apart)."""
-    return tail.rstrip(b"\0")[-2:] == b"\xff\xd9"
+    return tail.rstrip(b"\0\xff")[-2:] == b"\xff\xd9"
 
 
 def _jpeg(data: bytes) -> StreamHeader | None:
@@ -132,7 +133,7 @@ def _rle(data: bytes) -> StreamHeader | None:
     used = offsets[:count]
     if not 1 <= count <= 15 or used[0] != RLE_HEADER:
         return None
-    if any(b <= a for a, b in zip(used, used[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(used)):
         return None
     return StreamHeader(codec="rle", samples=count)
 
