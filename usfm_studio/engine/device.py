@@ -37,7 +37,7 @@ class Device:
         return 1 if self.is_cpu else 8
 
     def autocast(self) -> AbstractContextManager[object]:
-        """The context in which networks run."""
+        """The context in which decoders run (encoders predict in single precision) and networks are trained."""
         if self.precision == FULL:
             return contextlib.nullcontext()
         return torch.autocast(self.kind.partition(":")[0], torch.bfloat16)

@@ -5,6 +5,7 @@ Shapes: B batch, K classes (background first), H rows, W columns of the network'
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +70,12 @@ class Predictor:
         self.embeddings = embeddings
         self._model = model
         self._ready()
+
+    def without_embeddings(self) -> Predictor:
+        """The same predictor, sharing its networks, that neither looks up nor keeps embeddings."""
+        apart = copy.copy(self)
+        apart.embeddings = None
+        return apart
 
     def predict(self, pixels: NDArray[Any], digest: str = "", *, probabilities: bool = False) -> Prediction:
         """What the model says of one frame: (rows, columns[, 3]) uint8 or uint16. Raises OutOfMemory, WrongUsage."""
@@ -193,16 +200,15 @@ class Predictor:
 
     @torch.inference_mode()
     def _encode(self, x_BCHW: Tensor) -> Features:
-        with self.device.autocast():
-            features = self._encoder(x_BCHW.to(self.device.kind).contiguous(memory_format=torch.channels_last))
-        return rounded(features)
+        """In single precision: bfloat16 would save a third of the time, and move masks by 0.008 Dice on average."""
+        return rounded(self._encoder(x_BCHW.to(self.device.kind).contiguous(memory_format=torch.channels_last)))
 
     def _to_device(self, tensor: Tensor) -> Tensor:
         tensor = tensor.to(self.device.kind).float()
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
     def _key(self, frame: Prepared, flipped: bool) -> str:
-        settings = self.card.input_px, self.preparation.placement, self.device.precision, flipped
+        settings = self.card.input_px, self.preparation.placement, flipped
         return embedding_key(frame.digest, frame.shape, self.card.encoder_digest, *settings)
 
 

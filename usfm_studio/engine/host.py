@@ -1,0 +1,181 @@
+"""The engine host: one process that keeps torch, the models in use and their embeddings warm.
+
+Started by `client.Engine` as `python -m usfm_studio.engine.host`. Requests carry all they need, so a host that was
+killed costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from usfm_studio.children.arrays import ArrayRef, attach
+from usfm_studio.children.serve import Context, Handler, serve
+from usfm_studio.document.errors import Unreadable, WrongUsage
+from usfm_studio.engine.device import Device, choose_device
+from usfm_studio.engine.embeddings import EmbeddingCache
+from usfm_studio.engine.models.catalogue import read_card, shipped_encoder
+from usfm_studio.engine.models.checkpoint import load_model
+from usfm_studio.engine.models.predictor import Predictor
+from usfm_studio.engine.requests import Array, EncodedOut, FrameIn, FramesIn, ModelIn, ProposalOut, from_body, to_body
+
+MODELS_HELD = 4
+TRIALS = 3
+
+
+class Host:
+    """The handlers and what they keep between requests: nothing that could not be made again."""
+
+    def __init__(self, device: Device, cache_folder: Path | None) -> None:
+        self.device = device
+        self._embeddings = EmbeddingCache(cache_folder / "embeddings" if cache_folder else None)
+        self._predictors: OrderedDict[str, Predictor] = OrderedDict()
+        self._encode_ms: float | None = None
+
+    def handlers(self) -> dict[str, Handler]:
+        """By kind of request."""
+        return {
+            "device": self.tell_device,
+            "warm": self.warm,
+            "propose": self.propose,
+            "encode": self.encode,
+            "embed": self.embed,
+        }
+
+    def tell_device(self, _body: dict[str, Any], _context: Context) -> dict[str, Any]:
+        """What this machine computes on, and how long the default encoder takes for 256 px."""
+        if self._encode_ms is None:
+            self._encode_ms = self._trial(self._predictor(str(shipped_encoder())))
+        device = self.device
+        return {
+            "kind": device.kind,
+            "name": device.name,
+            "precision": device.precision,
+            "threads": device.threads,
+            "free_bytes": device.free_bytes(),
+            "encode_ms": round(self._encode_ms, 1),
+            "torch": torch.__version__,
+        }
+
+    def warm(self, body: dict[str, Any], _context: Context) -> dict[str, Any]:
+        """Load a model and let it work once, so that its next answer comes at full speed."""
+        predictor = self._predictor(from_body(body, ModelIn).model)
+        self._trial(predictor)
+        return {"digest": predictor.card.digest}
+
+    def propose(self, body: dict[str, Any], context: Context) -> dict[str, Any]:
+        """Ids (and probabilities) into the given arrays; the rest of each frame's answer as progress, in order."""
+        request = from_body(body, FramesIn)
+        predictor = self._predictor(request.model)
+        if predictor.card.task == "encoder":
+            raise WrongUsage("This model proposes nothing", "it is an encoder", "Choose a model made by fine-tuning.")
+        for start, frames in _chunks(request.frames, self.device.batch):
+            context.check()
+            wanted = any(frame.probabilities for frame in frames)
+            pixels, digests = [_pixels(frame) for frame in frames], [frame.digest for frame in frames]
+            for i, said in enumerate(predictor.predict_all(pixels, digests, probabilities=wanted)):
+                _fill(frames[i].ids, said.ids)
+                _fill(frames[i].probabilities, said.probabilities)
+                out = ProposalOut(
+                    index=start + i,
+                    confidences=said.confidences,
+                    predicted_dice=said.predicted_dice,
+                    labels=said.labels,
+                )
+                context.progress(to_body(out))
+        return {"frames": len(request.frames)}
+
+    def encode(self, body: dict[str, Any], context: Context) -> dict[str, Any]:
+        """Each frame's summary as progress, in order."""
+        request = from_body(body, FramesIn)
+        predictor = self._predictor(request.model)
+        for index, frame in enumerate(request.frames):
+            context.check()
+            features = predictor.embed([predictor.prepare(_pixels(frame), frame.digest)])
+            context.progress(to_body(EncodedOut(index=index, pooled=tuple(features.pooled_BD[0].tolist()))))
+        return {"frames": len(request.frames)}
+
+    def embed(self, body: dict[str, Any], context: Context) -> dict[str, Any]:
+        """Compute ahead what a model's encoder makes of frames that a person may soon look at."""
+        request = from_body(body, FramesIn)
+        predictor = self._predictor(request.model)
+        for frame in request.frames:
+            context.check()
+            predictor.embed([predictor.prepare(_pixels(frame), frame.digest)])
+        return {"frames": len(request.frames)}
+
+    def _predictor(self, folder: str) -> Predictor:
+        """The model of a folder, kept by digest; the card is read each time, since folders may change."""
+        digest = read_card(Path(folder)).digest
+        if digest not in self._predictors:
+            self._predictors[digest] = Predictor(load_model(Path(folder)), self.device, self._embeddings)
+            while len(self._predictors) > MODELS_HELD:
+                self._predictors.popitem(last=False)
+        self._predictors.move_to_end(digest)
+        return self._predictors[digest]
+
+    def _trial(self, predictor: Predictor) -> float:
+        """Milliseconds for one black frame, best of a few; nothing of it is kept."""
+        apart = predictor.without_embeddings()
+        black = np.zeros((256, 256), np.uint8)
+        best = float("inf")
+        for _ in range(TRIALS):
+            begun = time.perf_counter()
+            apart.predict(black)
+            best = min(best, time.perf_counter() - begun)
+        return best * 1000
+
+
+def _chunks(frames: Sequence[FrameIn], size: int) -> list[tuple[int, Sequence[FrameIn]]]:
+    return [(start, frames[start : start + size]) for start in range(0, len(frames), size)]
+
+
+def _pixels(frame: FrameIn) -> NDArray[Any]:
+    return _attached(frame.pixels)
+
+
+def _fill(target: Array | None, values: NDArray[Any] | None) -> None:
+    if target is None or values is None:
+        return
+    array = _attached(target)
+    if array.shape != values.shape or array.dtype != values.dtype:
+        raise WrongUsage("The answer does not fit", f"it is {values.shape}, the place for it {array.shape}")
+    array[...] = values
+
+
+def _attached(array: Array) -> NDArray[Any]:
+    try:
+        return attach(ArrayRef(array.handle, array.shape, array.dtype))
+    except (ValueError, TypeError) as error:
+        raise Unreadable("The frame's pixels cannot be reached", str(error), "Open the frame again.") from error
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Answer requests until the parent is gone."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--cache", type=Path)
+    options = parser.parse_args(arguments)
+    handlers: dict[str, Handler] = {}
+
+    def begin() -> None:
+        device = choose_device(options.device, options.threads)
+        cv2.setNumThreads(device.threads)
+        handlers.update(Host(device, options.cache).handlers())
+
+    return serve(handlers, on_start=begin)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

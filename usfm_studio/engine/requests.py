@@ -1,0 +1,73 @@
+"""What the client and the host say to each other: bodies of requests and of answers, checked on both sides."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from usfm_studio.document.errors import StudioError
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+T = TypeVar("T")
+
+
+class Array(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An `ArrayRef` as JSON."""
+
+    handle: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class FrameIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frame: its pixels, and the arrays that take the answer."""
+
+    pixels: Array
+    digest: str = ""
+    ids: Array | None = None
+    probabilities: Array | None = None
+
+
+class FramesIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`propose`, `encode`, `embed`: frames, and the folder of a model (or, but for `propose`, of an encoder)."""
+
+    frames: tuple[FrameIn, ...]
+    model: str
+
+
+class ModelIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`warm`: load a model and let it work once."""
+
+    model: str
+
+
+class ProposalOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frame's answer, sent as progress; its arrays are filled by then."""
+
+    index: int
+    confidences: dict[int, Share] = {}
+    predicted_dice: dict[int, Share] = {}
+    labels: dict[str, Share] = {}
+
+
+class EncodedOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frame's summary, sent as progress."""
+
+    index: int
+    pooled: tuple[float, ...]
+
+
+def to_body(message: msgspec.Struct) -> dict[str, Any]:
+    """As JSON values."""
+    body: dict[str, Any] = msgspec.to_builtins(message, str_keys=True)
+    return body
+
+
+def from_body(body: dict[str, Any], kind: type[T]) -> T:
+    """Inverse of `to_body`. Raises StudioError: the other side is another program, or out of its mind."""
+    try:
+        return msgspec.convert(body, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise StudioError("The engine and the program do not understand each other", str(error)) from error
