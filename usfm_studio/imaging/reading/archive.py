@@ -6,7 +6,6 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -19,7 +18,6 @@ LARGEST_MEMBER = 384 << 20
 HIGHEST_RATIO = 200
 RATIO_COUNTS_ABOVE = 10 << 20
 _PIECE = 1 << 20
-_KEPT_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,31 +91,8 @@ def _count(handle: BinaryIO) -> int:
     return count
 
 
-class _Recent:
-    """The members read last, so that the frames of a loop in an archive are not unpacked one by one."""
-
-    def __init__(self) -> None:
-        self.kept: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
-
-    def get(self, key: tuple[object, ...]) -> bytes | None:
-        if key in self.kept:
-            self.kept.move_to_end(key)
-        return self.kept.get(key)
-
-    def put(self, key: tuple[object, ...], content: bytes) -> None:
-        self.kept[key] = content
-        while len(self.kept) > 1 and sum(map(len, self.kept.values())) > _KEPT_BYTES:
-            self.kept.popitem(last=False)
-
-
-_recent = _Recent()
-
-
-def member_bytes(handle: BinaryIO, member: str, name: str, archive_key: tuple[int, ...]) -> bytes:
+def member_bytes(handle: BinaryIO, member: str, name: str) -> bytes:
     """The bytes of one entry, counted as they come. Raises Unreadable."""
-    key = (*archive_key, member)
-    if (kept := _recent.get(key)) is not None:
-        return kept
     what = f"Could not read {name}"
     archive = _opened(handle, name)
     info = next((entry for entry in archive.infolist() if entry.filename == member), None)  # the first of that name
@@ -126,11 +101,9 @@ def member_bytes(handle: BinaryIO, member: str, name: str, archive_key: tuple[in
     if refused := _refusal(info):
         raise Unreadable(what, refused)
     try:
-        content = _streamed(archive, info, what)
+        return _streamed(archive, info, what)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError) as error:
         raise Unreadable(what, "its part of the archive is damaged", "Copy the archive again.") from error
-    _recent.put(key, content)
-    return content
 
 
 def _streamed(archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: str) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydicom.uid import UID
+
 from usfm_studio.document.errors import StudioError, Unreadable
 from usfm_studio.document.frame import Instance
 from usfm_studio.imaging.description import FileDescription
@@ -121,7 +123,7 @@ def _stated(source: Source, container: Container, elements: Elements, path: str,
         kind = "segmentation"
     elif sop_class.startswith(_REPORTS):
         kind = "report"
-    elif rows is None and columns is None and elements.pixels is None and 0x00280002 not in elements:
+    elif rows is None and columns is None and elements.pixels is None and not _is_image(sop_class):
         kind = "other"
     elif container.syntax in VIDEO:
         kind = "video"
@@ -142,6 +144,10 @@ def _stated(source: Source, container: Container, elements: Elements, path: str,
         "regions": read_regions(elements),
         "size": source.size,
     }
+
+
+def _is_image(sop_class: str) -> bool:
+    return UID(sop_class).name.endswith("Image Storage")
 
 
 def _instance(image: DicomImage, stated: dict[str, Any], *, digest: bool) -> Instance:

@@ -63,6 +63,7 @@ VIDEO = frozenset(
 OUTSIDE = frozenset({J + "94", J + "95", J + "204", J + "205"})
 """JPIP: the pixels are at a network address, which is never asked."""
 _HEAD = 4096
+_BEHIND_PATIENT = 0x00180000
 
 
 @dataclass(slots=True)
@@ -106,8 +107,9 @@ def read_header(source: Source) -> tuple[Container, Elements]:
     """Container and elements. Raises Unreadable where the file is no DICOM file."""
     container = open_container(source)
     elements = read_elements(container.source, container.offset, implicit=container.implicit, little=container.little)
-    if not any(tag in elements for tag in (0x00080016, 0x00080018, 0x00280010, 0x0020000D, 0x00080060)):
-        why = "it is cut off in its header" if elements.cut else "it holds no image"
+    known = any(tag in elements for tag in (0x00080016, 0x00080018, 0x00280010, 0x0020000D, 0x00080060))
+    if not known or (elements.cut and max(elements.by_tag) < _BEHIND_PATIENT):
+        why = "it is cut off or damaged in its header" if elements.cut else "it holds no image"
         raise Unreadable(f"Could not read {source.name}", why, "Copy it again from its source.")
     return container, elements
 
@@ -133,7 +135,7 @@ def _without_pixels(elements: Elements) -> str:
     if elements.pixels is not None:
         return "its pixels are floating point numbers, not an image for viewing"
     if elements.cut:
-        return "the file is cut off before its pixels"
+        return "the file is cut off or damaged before its pixels"
     return "the file holds no pixels"
 
 
@@ -146,6 +148,8 @@ def _open_native(
     notices = [*container.notices, *header.notices]
     held = min(pixels.length, container.source.size - pixels.offset)
     if container.syntax not in NATIVE:
+        if container.syntax not in CODECS and container.syntax != RLE:
+            raise Unsupported(what, f"its encoding is not known: {syntax_name(container.syntax)}")
         if held < native_frame_bytes(header):
             raise Unreadable(what, f"its pixels are not stored as it states: {syntax_name(container.syntax)}")
         notices.append("The file states that its pixels are compressed; they are not.")
@@ -171,6 +175,8 @@ def _by_length(header: ImageHeader, length: int, notices: list[str]) -> ImageHea
 
 def _note_missing(header: ImageHeader, index: FrameIndex, notices: list[str]) -> None:
     stated = header.frames_stated
+    if index.table_ignored:
+        notices.append("The file's table of frames is wrong; frames were found by their marks.")
     if stated is not None and len(index) < stated:
         notices.append(f"The file states {stated} frames and holds {len(index)}; the others are missing.")
     if index.odd and len(index) > 1:

@@ -124,9 +124,14 @@ def _plain(dataset: Dataset) -> Iterator[tuple[int, Any]]:
 def _datasets(element: RawDataElement | DataElement, little: bool) -> list[Dataset]:
     if isinstance(element, DataElement):
         return list(element.value) if element.VR == "SQ" else []
-    implicit = element.is_implicit_VR or element.VR == "UN"
+    implicit = element.is_implicit_VR or (element.VR == "UN" and not _looks_explicit(element.value or b""))
     holder = Dataset({element.tag: element._replace(VR="SQ", is_implicit_VR=implicit)})
     return list(holder[element.tag].value)
+
+
+def _looks_explicit(items: bytes) -> bool:
+    """True where the first element of the first item has a VR: such a UN sequence was not turned implicit."""
+    return items[12:14].isalpha() and items[12:14].isupper()
 
 
 def _undeclared(value: bytes, encodings: list[str]) -> str:

@@ -32,6 +32,7 @@ class FrameIndex:
 
     frames: tuple[tuple[Piece, ...], ...]
     cut: bool = False
+    table_ignored: bool = False
     odd: tuple[int, ...] = ()
     """Frames (from 0) that do not begin as a compressed image does."""
 
@@ -74,15 +75,13 @@ def fragment_index(source: Source, elements: Elements, header: ImageHeader, *, m
     table, fragments, cut = _walk(source, elements.pixels.offset)
     fragments = [f for f in fragments if f.piece.length > 0]
     stated = header.frames_stated
-    groups = (
-        _by_offsets(_extended(elements), fragments, stated)
-        or _by_offsets(table, fragments, stated)
-        or _by_count(fragments, stated, marked)
-    )
+    extended = _extended(elements)
+    by_table = _by_offsets(extended, fragments, stated) or _by_offsets(table, fragments, stated)
+    groups = by_table or _by_count(fragments, stated, marked)
     whole = [g for g in groups if all(f.whole for f in g)]
     frames = tuple(tuple(f.piece for f in group) for group in whole[: min(stated or MOST_FRAMES, MOST_FRAMES)])
     odd = tuple(i for i, group in enumerate(whole[: len(frames)]) if marked and not group[0].starts)
-    return FrameIndex(frames, cut, odd)
+    return FrameIndex(frames, cut, bool(extended or table) and by_table is None and not cut, odd)
 
 
 def _walk(source: Source, offset: int) -> tuple[tuple[int, ...], list[_Fragment], bool]:

@@ -58,12 +58,16 @@ def opened(path: str, member: str = "") -> Iterator[Source]:
     stem = safe_text(Path(name).stem) or name
     handle, status = _open_regular(native(path), shown_name(path))
     with handle:
-        version = (status.st_size, status.st_mtime_ns)
         if member:
-            content = member_bytes(handle, member, name, (status.st_dev, status.st_ino, *version))
-            yield Source(name, stem, len(content), io.BytesIO(content), version)
+            content = member_bytes(handle, member, name)
+            yield Source(name, stem, len(content), io.BytesIO(content), version_of(status))
         else:
-            yield Source(name, stem, status.st_size, handle, version)
+            yield Source(name, stem, status.st_size, handle, version_of(status))
+
+
+def version_of(status: os.stat_result) -> tuple[int, ...]:
+    """Changes whenever a file is replaced, written or cut."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _open_regular(path: str, name: str) -> tuple[BinaryIO, os.stat_result]:
