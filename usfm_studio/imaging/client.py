@@ -245,25 +245,38 @@ class Reader:
         }
         return self._export_child().ask("annotations", body, timeout_s=LONG_S)
 
-    def write_masks(self, items: Sequence[tuple[NDArray[np.uint8] | Path, Path]]) -> Ticket:
-        """{"files": [...]}: label maps of (ids or their .npy, target), written as PNG, each whole or not at all."""
+    def write_predictions(
+        self, items: Sequence[tuple[str, NDArray[Any]]], out: Path, kind: str, segments: Mapping[int, str]
+    ) -> Ticket:
+        """{"files"}: (stem, ids or probabilities) written into `out` by kind, each whole or not at all, read back."""
         given: list[ArrayRef] = []
         wanted: list[Body] = []
-        for source, out in items:
-            if isinstance(source, Path):
-                wanted.append({"file": str(source), "out": portable(str(out))})
-                continue
-            ref, array = self._pool.give(source.shape, np.uint8)
+        for stem, source in items:
+            ref, array = self._pool.give(source.shape, source.dtype)
             array[...] = source
             given.append(ref)
-            wanted.append({"ref": ref.to_json(), "out": portable(str(out))})
-        ticket = self._export_child().ask("write_masks", {"items": wanted}, timeout_s=LONG_S)
-        ticket.when_released(lambda: self._give_back(given))
+            wanted.append({"stem": stem, "ref": ref.to_json()})
+        names = {str(value): name for value, name in segments.items()}
+        body = {"items": wanted, "out": portable(str(out)), "kind": kind, "segments": names}
+        ticket = self._export_child().ask("write_predictions", body, timeout_s=LONG_S)
+        ticket.when_released(lambda: self._give_back_all(given))
         return ticket
 
-    def _give_back(self, given: list[ArrayRef]) -> None:
-        for ref in given:
+    def _give_back_all(self, refs: Sequence[ArrayRef]) -> None:
+        for ref in refs:
             self._pool.give_back(ref)
+
+    def write_labels(
+        self, rows: Sequence[Mapping[str, Any]], out: Path, labels: Sequence[str], *, exclusive: bool
+    ) -> Ticket:
+        """{"files"}: `labels.csv` of rows {"file", "labels": {name: probability}} in `out`."""
+        body = {
+            "rows": [dict(r) for r in rows],
+            "out": portable(str(out)),
+            "labels": list(labels),
+            "exclusive": exclusive,
+        }
+        return self._export_child().ask("write_labels", body, timeout_s=LONG_S)
 
     def close(self) -> None:
         """End the processes and free the shared memory. Frames that are still shown stay readable."""

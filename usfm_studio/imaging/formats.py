@@ -7,7 +7,8 @@ from __future__ import annotations
 
 WRITE = "usfm_studio.imaging.writing.export:write"
 READ = "usfm_studio.imaging.annotations.read:read"
-MASKS = "usfm_studio.imaging.reading.label_maps:write_label_maps"
+PREDICTIONS = "usfm_studio.imaging.writing.predictions:write_predictions"
+LABELS = "usfm_studio.imaging.writing.predictions:write_labels"
 
 EXPORT_TITLES = {
     "png": "PNG label maps",

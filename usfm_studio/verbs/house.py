@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from usfm_studio.document.errors import NotFound
-from usfm_studio.engine.client import Engine
 from usfm_studio.imaging.client import Reader
 from usfm_studio.project.project import Project
+
+if TYPE_CHECKING:
+    from usfm_studio.engine.client import Engine
 
 CACHE = "cache"
 
@@ -29,6 +33,9 @@ class House:
 
     options: Options = field(default_factory=Options)
     opened: Project | None = None
+    readers: int = 1
+    spare: bool = False  # keep a reader warm, for when a file kills one
+    _scratch: TemporaryDirectory[str] | None = None
     _reader: Reader | None = None
     _engine: Engine | None = None
 
@@ -52,23 +59,27 @@ class House:
         return self.opened
 
     @property
-    def cache_folder(self) -> Path | None:
-        """Where children may keep what can be computed again; None without a project or when it is read-only."""
-        if self.opened is None or self.opened.read_only:
-            return None
-        return self.opened.folder / CACHE
+    def cache_folder(self) -> Path:
+        """Where children may keep what can be computed again: in the project, else a folder of the house."""
+        if self.opened is not None and not self.opened.read_only:
+            return self.opened.folder / CACHE
+        if self._scratch is None:
+            self._scratch = TemporaryDirectory(prefix="usfm-cache-")
+        return Path(self._scratch.name)
 
     @property
     def reader(self) -> Reader:
         """The reader, started at first use."""
         if self._reader is None:
-            self._reader = Reader(cache_folder=self.cache_folder)
+            self._reader = Reader(self.readers, self.cache_folder, spare=self.spare)
         return self._reader
 
     @property
     def engine(self) -> Engine:
         """The engine's client, started at first use."""
         if self._engine is None:
+            from usfm_studio.engine.client import Engine
+
             options = self.options
             self._engine = Engine(device=options.device, cache_folder=self.cache_folder, threads=options.threads)
             self._engine.start()
@@ -85,6 +96,9 @@ class House:
         if self.opened is not None:
             self.opened.close()
             self.opened = None
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
 
     def __enter__(self) -> House:
         return self

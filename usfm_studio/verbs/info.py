@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any
 
-from usfm_studio.imaging.client import descriptions_from
+from usfm_studio.imaging.client import survey_from
 from usfm_studio.imaging.description import FileDescription
 from usfm_studio.verbs.house import House
-from usfm_studio.verbs.steps import Await, Steps, progress
+from usfm_studio.verbs.steps import Await, Event, Steps, progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +38,24 @@ def run(arguments: InfoArguments, house: House) -> Steps[InfoResult]:
     return InfoResult(files=[d.to_info() for d in described])
 
 
-CHUNK = 50
-
-
 def describe(house: House, paths: tuple[str, ...], described: list[FileDescription], *, digest: bool) -> Steps[None]:
-    """Fill `described` with one outcome a file below the paths; `digest` also gives each its instance."""
-    found = yield Await(house.reader.walk(list(paths)))
-    described.extend(found.failed)
-    total = len(found.files)
-    for start in range(0, total, CHUNK):
-        chunk = found.files[start : start + CHUNK]
-        body = yield Await(house.reader.describe(chunk, digest=digest))
-        described.extend(descriptions_from(body))
-        yield progress(min(total, start + CHUNK), total, "Reading files")
+    """Fill `described` with one outcome a file below the paths; `digest` also gives each its instance.
+
+    It fills as answers come, so that an interrupted reading leaves what it has seen.
+    """
+    events: SimpleQueue[Event] = SimpleQueue()
+
+    def part(files: list[FileDescription], total: int) -> None:
+        described.extend(files)
+        events.put(progress(len(described), total, "Reading files"))
+
+    ticket = house.reader.survey(paths, digest=digest, on_part=part)
+    try:
+        survey = survey_from((yield Await(ticket, events)))
+    finally:
+        ticket.cancel()
+    described[:] = [*survey.files, *(_never_opened(failure) for failure in survey.failed)]
+
+
+def _never_opened(failure: dict[str, str]) -> FileDescription:
+    return FileDescription(path=failure["path"], error=failure["error"])

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
 from time import monotonic
 from typing import Any
 
-from usfm_studio.document.errors import Unsupported, WrongUsage
+from usfm_studio.document.errors import Interrupted, StudioError, Unsupported, WrongUsage
 from usfm_studio.document.frame import Frame, frames_of
-from usfm_studio.engine.doors import FramePixels
+from usfm_studio.engine.doors import FramePixels, ProposalParts
+from usfm_studio.imaging.client import DecodedFrame
 from usfm_studio.imaging.description import FileDescription
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.import_files import Failure
 from usfm_studio.verbs.info import describe
 from usfm_studio.verbs.shelf import read_card, resolve_model
-from usfm_studio.verbs.steps import Await, Event, Steps, progress
+from usfm_studio.verbs.steps import Await, Steps, progress
 
 BATCH = 4
 KINDS = ("masks", "labels", "probabilities", "enhanced")
@@ -60,20 +60,24 @@ def run(arguments: PredictArguments, house: House) -> Steps[PredictResult]:
     jobs = _jobs(described, failed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     yield Await(house.engine.warm(model))
-    began, done, rows, dice = monotonic(), 0, [], {}
+    began, done = monotonic(), 0
+    rows: list[dict[str, Any]] = []
+    dice: dict[str, float] = {}
     for start in range(0, len(jobs), BATCH):
         batch = jobs[start : start + BATCH]
-        items = yield from _predict_batch(house, model, batch, kind, failed)
-        yield Await(house.reader.write_predictions(items, arguments.out, kind, dict(card.segments)))
-        for item in items:
-            done += 1
-            rows.append({"file": item["file"], "labels": item["labels"]})
-            if item["predicted_dice"] is not None:
-                dice[item["file"]] = item["predicted_dice"]
-        house.reader.release_all([item["refs"] for item in items])
+        parts = yield from _predict_batch(house, model, batch, kind, failed)
+        items = [(p.key, p.probabilities if p.probabilities is not None else p.ids) for _, p in parts]
+        if kind != "labels" and items:
+            yield Await(house.reader.write_predictions(items, arguments.out, kind, card.segments))
+        for shown, part in parts:
+            rows.append({"file": shown, "labels": dict(part.labels)})
+            sure = _predicted_dice(part)
+            if sure is not None:
+                dice[shown] = sure
+        done += len(parts)
         yield progress(min(len(jobs), start + BATCH), len(jobs), "Predicting")
-    if card.labels:
-        yield Await(house.reader.write_labels(rows, arguments.out, list(card.labels), exclusive=card.exclusive_labels))
+    if card.labels and rows:
+        yield Await(house.reader.write_labels(rows, arguments.out, card.labels, exclusive=card.exclusive_labels))
     seconds = monotonic() - began
     return PredictResult(
         frames=done,
@@ -124,32 +128,28 @@ def _jobs(described: Sequence[FileDescription], failed: list[Failure]) -> list[t
 
 def _predict_batch(
     house: House, model: Path, batch: Sequence[tuple[str, str, Frame]], kind: str, failed: list[Failure]
-) -> Steps[list[dict[str, Any]]]:
-    decoded = {}
+) -> Steps[list[tuple[str, ProposalParts]]]:
+    decoded: dict[str, tuple[str, DecodedFrame]] = {}
     tickets = [(shown, name, house.reader.pixels(frame.instance, frame.index)) for shown, name, frame in batch]
     for shown, name, ticket in tickets:
         try:
             decoded[name] = (shown, (yield Await(ticket)))
-        except Exception as error:  # noqa: BLE001 - one bad frame is listed, the others go on
+        except Interrupted:
+            raise
+        except StudioError as error:
             failed.append(Failure(path=shown, error=str(error)))
     if not decoded:
         return []
     pixels = [FramePixels(key=name, digest=d.digest, ref=d.ref) for name, (_, d) in decoded.items()]
-    events: SimpleQueue[Event] = SimpleQueue()
     try:
-        parts = yield Await(house.engine.propose(pixels, model, probabilities=kind == "probabilities"), events)
+        answers = house.engine.propose(pixels, model, probabilities=kind == "probabilities")
+        parts: list[ProposalParts] = yield Await(answers)
     finally:
         for _, one in decoded.values():
             house.reader.release(one)
-    return [_item(decoded[part.key][0], part) for part in parts]
+    return [(decoded[part.key][0], part) for part in parts]
 
 
-def _item(shown: str, part: Any) -> dict[str, Any]:
+def _predicted_dice(part: ProposalParts) -> float | None:
     values = list(part.predicted_dice.values()) or list(part.confidences.values())
-    return {
-        "file": shown,
-        "stem": part.key,
-        "part": part,
-        "labels": dict(part.labels),
-        "predicted_dice": round(sum(values) / len(values), 4) if values else None,
-    }
+    return round(sum(values) / len(values), 4) if values else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from time import monotonic
 from types import MappingProxyType
 
@@ -18,13 +17,12 @@ from usfm_studio.document.frame import Frame, FrameId
 from usfm_studio.document.mask import Mask
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.schema import Schema
-from usfm_studio.engine.client import ProposalParts
-from usfm_studio.engine.doors import FramePixels
+from usfm_studio.engine.doors import FramePixels, ProposalParts
 from usfm_studio.project.project import Project
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.review import untouched
 from usfm_studio.verbs.shelf import model_for, read_card, resolve_model
-from usfm_studio.verbs.steps import Await, Event, Steps, applied, progress
+from usfm_studio.verbs.steps import Await, Steps, applied, progress
 
 BATCH = 4
 
@@ -91,11 +89,10 @@ def _propose_batch(house: House, model: Path, card: ModelCard, frames: Sequence[
     try:
         for frame in frames:
             decoded.append((yield Await(house.reader.pixels(frame.instance, frame.index))))
-        parts: SimpleQueue[Event] = SimpleQueue()
         pixels = [
             FramePixels(key=frame.id.key, digest=d.digest, ref=d.ref) for frame, d in zip(frames, decoded, strict=True)
         ]
-        found: list[ProposalParts] = yield Await(house.engine.propose(pixels, model), parts)
+        found: list[ProposalParts] = yield Await(house.engine.propose(pixels, model))
         for part in found:
             yield from keep(house.project, card, part)
     finally:

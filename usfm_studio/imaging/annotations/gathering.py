@@ -16,6 +16,7 @@ from usfm_studio.document.schema import Schema
 from usfm_studio.document.schema_file import schema_of
 from usfm_studio.document.snapshot import schema_to
 from usfm_studio.imaging.annotations.match import Index, Place
+from usfm_studio.imaging.paths import portable
 from usfm_studio.imaging.writing.whole import is_full
 
 LARGEST_TEXT = 128 << 20
@@ -57,17 +58,18 @@ class Gathering:
     @contextmanager
     def item(self, path: Path | str) -> Iterator[None]:
         """One file or entry: what goes wrong with it is listed, and the next one is read."""
-        name = Path(path).name if isinstance(path, Path) else path
+        shown = portable(str(path))
+        name = shown.rpartition("/")[2] if isinstance(path, Path) else shown
         try:
             yield
         except (ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
             reason = f"an entry is missing ({error})" if isinstance(error, KeyError) else str(error)
-            self.failed.append({"path": str(path), "error": str(Unreadable(f"Could not take over {name}", reason))})
+            self.failed.append({"path": shown, "error": str(Unreadable(f"Could not take over {name}", reason))})
         except OSError as error:
             if is_full(error):
                 raise DiskFull(f"Could not take over {name}", "no space is left for it", "Free some space.") from error
             reason = (error.strerror or "it cannot be read").lower()
-            self.failed.append({"path": str(path), "error": str(Unreadable(f"Could not take over {name}", reason))})
+            self.failed.append({"path": shown, "error": str(Unreadable(f"Could not take over {name}", reason))})
 
     def result(self) -> dict[str, Any]:
         """{"masks": [{"frame_key", "file"}], "labels": {frame_key: [...]}, "schema", "failed": [{"path", "error"}]}."""

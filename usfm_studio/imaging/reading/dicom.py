@@ -238,13 +238,13 @@ def check_stream(stream: StreamHeader | None, image: DicomImage, length: int, he
         if stream.samples != segments or rle_reaches(head) >= length:
             raise Unreadable(what, "its run-length header does not fit the image", "Copy it again from its source.")
         return
-    if stream.codec == "jxl":
-        return
     if (stream.rows, stream.columns) != (header.rows, header.columns):
         stated = f"{header.columns} x {header.rows}"
         raise Unreadable(
             what, f"the file says {stated} pixels, its compressed picture {stream.columns} x {stream.rows}"
         )
+    if stream.codec == "jxl":
+        return  # its samples and bits stand behind more fields than are worth reading here
     if stream.samples != header.samples:
         raise Unreadable(
             what, f"the file says {header.samples} values a pixel, its compressed picture {stream.samples}"

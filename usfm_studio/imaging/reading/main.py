@@ -17,7 +17,7 @@ from usfm_studio.children.arrays import ArrayRef, attach
 from usfm_studio.children.serve import Context, Handler, serve
 from usfm_studio.document.values_json import instance_from
 from usfm_studio.imaging.description import description_to
-from usfm_studio.imaging.formats import MASKS, READ, WRITE
+from usfm_studio.imaging.formats import LABELS, PREDICTIONS, READ, WRITE
 from usfm_studio.imaging.paths import native
 from usfm_studio.imaging.reading.archive import members
 from usfm_studio.imaging.reading.data_folder import data_folder_to_snapshot
@@ -105,9 +105,20 @@ def _annotations(body: Body, _: Context) -> Body:
     return answer
 
 
-def _write_masks(body: Body, context: Context) -> Body:
-    """{"items": [{"out", "ref" | "file"}]} -> {"files"}: PNG label maps, each whole or not at all, read back."""
-    answer: Body = _function(MASKS)(body["items"], context)
+def _write_predictions(body: Body, context: Context) -> Body:
+    """{"items": [{"stem", "ref"}], "out", "kind", "segments"} -> {"files"}: label maps or probabilities."""
+    name = "probabilities" if body["kind"] == "probabilities" else "ids"
+    items = [{"stem": item["stem"], name: attach(ArrayRef.from_json(item["ref"]))} for item in body["items"]]
+    context.check()
+    segments = {int(value): title for value, title in body["segments"].items()}
+    answer: Body = _function(PREDICTIONS)(items, Path(native(body["out"])), body["kind"], segments)
+    return answer
+
+
+def _write_labels(body: Body, _: Context) -> Body:
+    """{"rows", "out", "labels", "exclusive"} -> {"files"}: `labels.csv`."""
+    out = Path(native(body["out"]))
+    answer: Body = _function(LABELS)(body["rows"], out, body["labels"], exclusive=body["exclusive"])
     return answer
 
 
@@ -125,7 +136,8 @@ HANDLERS: dict[str, Handler] = {
     "data_folder": _data_folder,
     "write": _write,
     "annotations": _annotations,
-    "write_masks": _write_masks,
+    "write_predictions": _write_predictions,
+    "write_labels": _write_labels,
 }
 
 

@@ -9,6 +9,8 @@ import struct
 from dataclasses import dataclass
 from itertools import pairwise
 
+from usfm_studio.imaging.reading.jxl import jxl_size
+
 RLE_HEADER = 64
 
 
@@ -50,7 +52,8 @@ def read_stream_header(data: bytes, *, rle: bool = False) -> StreamHeader | None
         if data[:8] == b"\0\0\0\x0cjP  ":
             return _j2k(data, data.index(b"\xff\x4f\xff\x51"))
         if data[:2] == b"\xff\x0a" or data[:8] == b"\0\0\0\x0cJXL ":
-            return StreamHeader(codec="jxl")
+            rows, columns = jxl_size(data)
+            return StreamHeader(codec="jxl", rows=rows, columns=columns)
     except (struct.error, ValueError, IndexError):
         return None
     return None

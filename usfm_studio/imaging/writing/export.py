@@ -12,6 +12,7 @@ from typing import Any
 
 from usfm_studio.document.errors import NotFound, WrongUsage
 from usfm_studio.document.snapshot import Snapshot
+from usfm_studio.imaging.paths import portable
 from usfm_studio.imaging.writing.items import Progress, Work, Written, work_of
 from usfm_studio.imaging.writing.whole import whole_folder
 
@@ -46,7 +47,7 @@ def write(
     with whole_folder(out) as folder:
         written = writer(work, folder)
         names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    return {"files": [str(out / name) for name in names], "frames": written.frames, "failed": written.failed}
+    return {"files": [portable(str(out / name)) for name in names], "frames": written.frames, "failed": written.failed}
 
 
 def _writer(format: str) -> Callable[[Work, Path], Written]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,8 @@ from usfm_studio.document.schema import Schema
 from usfm_studio.document.snapshot import Sample, Snapshot
 from usfm_studio.imaging.names import Named, framed, parted, unique_stems
 
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".dcm", ".tif", ".tiff", ".bmp"})
+_NUMBERED = re.compile(r"(.+)#(\d+)", re.DOTALL)
 Progress = Callable[[dict[str, Any]], None]
 """Told {"done", "total"} after each frame; may raise Interrupted."""
 
@@ -133,17 +136,19 @@ def _draft(sample: Sample, source: Mapping[str, Any], shares_source: bool) -> It
 
 def _stem_and_frame(sample: Sample, source: Mapping[str, Any], shares_source: bool) -> tuple[str, int | None]:
     """The source's stem, and the frame where the source is a loop."""
-    name, _, number = sample.name.partition("#")
-    stem, frame = (name, int(number)) if number.isdigit() else parted(sample.name)
+    numbered = _NUMBERED.fullmatch(sample.name)
+    name = numbered[1] if numbered else sample.name
+    name = Path(name).stem if Path(name).suffix.casefold() in PICTURES else name
+    stem, frame = (name, int(numbered[2])) if numbered else parted(name)
     if source.get("frame") is not None:
         frame = int(source["frame"])
     count = int(source.get("frames") or 0)
-    loop = count > 1 if count else shares_source or number.isdigit() or bool(source.get("frame"))
+    loop = count > 1 if count else shares_source or numbered is not None or bool(source.get("frame"))
     path = str(source.get("member") or source.get("path") or "").replace("\\", "/")
     if path:
         stem = Path(path).stem
     elif not loop:
-        stem = sample.name
+        stem = name
     return stem, frame if loop else None
 
 
