@@ -104,9 +104,9 @@ class Dispatcher(QObject):
 
     def _press(self, event: QKeyEvent, names: tuple[str, ...]) -> bool:
         context = Context.WORK if self._situation().page == "work" else Context.PAGE
-        if context is Context.WORK and names and names[-1] in ("Enter", "Backspace") and not event.isAutoRepeat():
-            if self._desk.canvas.take_key(names[-1]):
-                return True
+        gesture_key = context is Context.WORK and names and names[-1] in ("Enter", "Backspace")
+        if gesture_key and not event.isAutoRepeat() and self._desk.canvas.take_key(names[-1]):
+            return True
         for name in names:
             action = self.keymap.find(name, context)
             if action is not None:
@@ -165,7 +165,7 @@ class Dispatcher(QObject):
         hold = self._holds.get(key)
         if hold is None or hold.action.held is None:
             return
-        if hold.action.enabled(self._situation()) is None or hold.action.id == "loop.play":
+        if self._situation().has_frame:
             hold.on = True
             hold.action.held(self._desk, True)
 

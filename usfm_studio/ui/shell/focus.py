@@ -145,6 +145,8 @@ def note_focus_reason(event: QFocusEvent) -> None:
 
 
 def _shows_ring(widget: QWidget) -> bool:
+    if widget.property("ring") == "none":
+        return False
     if isinstance(widget, QLineEdit | QPlainTextEdit | QTextEdit):
         return True
     return Keyboard.by_keys or not isinstance(widget, HasFocusShape)

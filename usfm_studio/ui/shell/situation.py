@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell.action import Situation
+
+if TYPE_CHECKING:
+    from usfm_studio.ui.session import Session
 
 
 def situation_of(session: Session, page: str, *, view: dict[str, Any] | None = None) -> Situation:
