@@ -278,6 +278,10 @@ class Reader:
         }
         return self._export_child().ask("write_labels", body, timeout_s=LONG_S)
 
+    def _give_back(self, given: list[ArrayRef]) -> None:
+        for ref in given:
+            self._pool.give_back(ref)
+
     def close(self) -> None:
         """End the processes and free the shared memory. Frames that are still shown stay readable."""
         for child in (*self._children, *([self._exporter] if self._exporter else [])):
