@@ -56,6 +56,15 @@ class Blobs:
             )  # fmt: skip
         return body
 
+    def forget(self, digest: str) -> None:
+        """No longer list a blob; its file is left where it is. Raises ReadOnly, DiskFull."""
+
+        def drop(store: Store) -> None:
+            with store.transaction() as connection:
+                connection.execute("DELETE FROM blobs WHERE digest = ?", (digest,))
+
+        self._journal().run(drop)
+
     def _put(self, digest: str, write: Callable[[Path], None], size: int) -> str:
         journal = self._journal()
         path = self.path(digest)

@@ -36,8 +36,8 @@ class History:
     def __init__(self, reader: Store, saved: Callable[[], int]) -> None:
         self._reader = reader
         self._recent: Cache[int, Entry] = Cache(RECENT_BYTES, saved)
-        self._done = reader.read(lambda connection: tables.read_steps(connection, tables.DONE))
-        undone = reader.read(lambda connection: tables.read_steps(connection, tables.UNDONE))
+        self._done = reader.read(tables.read_steps, tables.DONE)
+        undone = reader.read(tables.read_steps, tables.UNDONE)
         self._undone = undone[::-1]  # the last one is the next to be done again
 
     @property
@@ -61,7 +61,7 @@ class History:
         held = self._recent.get(position)
         if held is not None:
             return held.edit
-        return self._reader.read(lambda connection: tables.read_edit(connection, position))
+        return self._reader.read(tables.read_edit, position)
 
     def moved_back(self) -> None:
         """The newest step was undone."""
@@ -92,7 +92,7 @@ class History:
         held = self._recent.get(position)
         if held is not None:
             return held.edit.name, held.time, frame_of(held.edit)
-        return self._reader.read(lambda connection: tables.read_step(connection, position))
+        return self._reader.read(tables.read_step, position)
 
 
 def _cost_bytes(edit: Edit) -> int:

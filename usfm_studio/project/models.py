@@ -115,25 +115,19 @@ class Models:
 
         Raises BadModel, DiskFull, ReadOnly. Adopting what is there already changes nothing.
         """
-        journal = self._journal()
+        self._journal()  # a project that cannot be written to says so before anything is copied
         source = run_folder if (run_folder / CARD).is_file() else run_folder / "model"
         card = read_card(source)
         held = self._rows.get(card.digest)
         if held is not None and not held.removed and (self.folder / held.folder / CARD).is_file():
             return held.card
-        name = self._place(source, card)
-        added = datetime.now(UTC).isoformat(timespec="seconds")
-        body = json.dumps(values_json.card_to(card))
+        self._record(card, self._place(source, card))
+        return card
 
-        def row(store: Store) -> None:
-            with store.transaction() as connection:
-                faults.step("statement")
-                connection.execute("DELETE FROM models WHERE digest = ?", (card.digest,))
-                connection.execute("INSERT INTO models VALUES (?, ?, ?, 0, ?)", (card.digest, name, added, body))
-
-        journal.run(row)
-        self._rows.pop(card.digest, None)
-        self._rows[card.digest] = Shelved(card, name, False)
+    def shelve(self, name: str) -> ModelCard:
+        """List a model folder that lies on the shelf already. Raises BadModel, DiskFull, ReadOnly."""
+        card = read_card(self.folder / name)
+        self._record(card, name)
         return card
 
     def import_model(self, path: Path) -> ModelCard:
@@ -150,7 +144,6 @@ class Models:
 
     def remove(self, digest: str) -> None:
         """Take a model off the shelf and delete its folder. Raises NotFound; WrongUsage for a champion."""
-        journal = self._journal()
         row = self._row(digest)
         if digest in self._champions().values():
             raise WrongUsage(
@@ -159,18 +152,38 @@ class Models:
                 "Promote another one first.",
             )
 
-        def mark(store: Store) -> None:
-            with store.transaction() as connection:
-                connection.execute("UPDATE models SET removed = 1 WHERE digest = ?", (digest,))
-
-        journal.run(mark)
-        self._rows[digest] = Shelved(row.card, row.folder, True)
+        self.forget(digest)
         doomed = files.beside(self.folder / row.folder)
         try:
             (self.folder / row.folder).rename(doomed)
         except OSError:
             return  # what is left is named by `project check`
         files.remove(doomed)
+
+    def forget(self, digest: str) -> None:
+        """Take a model off the list; its folder is left where it is. Raises NotFound, ReadOnly, DiskFull."""
+        row = self._row(digest)
+
+        def mark(store: Store) -> None:
+            with store.transaction() as connection:
+                connection.execute("UPDATE models SET removed = 1 WHERE digest = ?", (digest,))
+
+        self._journal().run(mark)
+        self._rows[digest] = Shelved(row.card, row.folder, True)
+
+    def _record(self, card: ModelCard, name: str) -> None:
+        added = datetime.now(UTC).isoformat(timespec="seconds")
+        body = json.dumps(values_json.card_to(card))
+
+        def row(store: Store) -> None:
+            with store.transaction() as connection:
+                faults.step("statement")
+                connection.execute("DELETE FROM models WHERE digest = ?", (card.digest,))
+                connection.execute("INSERT INTO models VALUES (?, ?, ?, 0, ?)", (card.digest, name, added, body))
+
+        self._journal().run(row)
+        self._rows.pop(card.digest, None)
+        self._rows[card.digest] = Shelved(card, name, False)
 
     def _row(self, digest: str) -> Shelved:
         row = self._rows.get(digest)

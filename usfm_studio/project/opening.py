@@ -216,17 +216,18 @@ def _sweep(store: Store, folder: Path) -> None:
 def leftovers(folder: Path, older_than_s: float = 0.0) -> list[Path]:
     """Half-written files and folders."""
     places = (folder, folder / blobs.FOLDER, folder / models.FOLDER, folder / backup.FOLDER)
-    return [p for place in places for p in sorted(place.glob(f"*{files.BESIDE}")) if _older(p, older_than_s)]
+    return [p for place in places for p in sorted(place.glob(f"*{files.BESIDE}")) if is_older(p, older_than_s)]
 
 
 def nameless_blobs(store: Store, folder: Path, older_than_s: float = 0.0) -> list[Path]:
     """Blobs that no row names: written before a crash."""
-    named = {digest for (digest,) in store.read(lambda c: c.execute("SELECT digest FROM blobs").fetchall())}
+    named = set(store.read(tables.read_blobs))
     found = sorted(p for p in (folder / blobs.FOLDER).glob("*") if not p.name.endswith(files.BESIDE))
-    return [p for p in found if p.name not in named and _older(p, older_than_s)]
+    return [p for p in found if p.name not in named and is_older(p, older_than_s)]
 
 
-def _older(path: Path, seconds: float) -> bool:
+def is_older(path: Path, seconds: float) -> bool:
+    """True when the file or folder was last changed so long ago."""
     try:
         return time.time() - path.stat().st_mtime >= seconds
     except OSError:

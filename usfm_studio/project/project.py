@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Concatenate, ParamSpec, TypeVar
 
 from usfm_studio.document.annotation import Annotation, Proposal
 from usfm_studio.document.edit import Change, Edit, SetProposal, change_of
@@ -35,6 +36,9 @@ from usfm_studio.project.store import Store
 from usfm_studio.project.tables import EDIT, REDO, UNDO, Entry, without_proposals
 
 FLUSH_S = 30.0
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Project:
@@ -169,7 +173,7 @@ class Project:
 
     def source_state(self, instance: Instance) -> SourceState:
         """Whether the file is there and looks unchanged, by size and time alone; cheap."""
-        known = self._opened.reader.read(lambda connection: tables.read_stat(connection, instance.digest))
+        known = self._opened.reader.read(tables.read_stat, instance.digest)
         return self._sources.state(instance, known)
 
     # ---- changing ----
@@ -180,14 +184,21 @@ class Project:
         Proposals are never steps that undo takes back. Raises WrongUsage where the edit starts from what is not so
         (nothing is changed then), ReadOnly, and DiskFull while there is no room.
         """
+        return self._commit(edit, undoable=undoable, strictly=True)
+
+    def apply_unchecked(self, edit: Edit) -> Change:
+        """As `apply`, for repair: also on frames whose image is not in the project."""
+        return self._commit(edit, undoable=True, strictly=False)
+
+    def _commit(self, edit: Edit, *, undoable: bool, strictly: bool) -> Change:
         with self._lock:
             self._may_write()
             kinds = [type(part) for part in tables.parts_of(edit)]
             if not kinds:
                 return change_of(edit, self._position)
-            edit = frozen_edit(edit)
+            edit = frozen_edit(self._state.based(edit))
             step = undoable and any(kind is not SetProposal for kind in kinds)
-            self._state.apply(edit, self._position + 1)
+            self._state.apply(edit, self._position + 1, strictly=strictly)
             entry = self._append(edit, EDIT, undoable=step)
             if step:
                 self._history.add(entry)
@@ -279,8 +290,9 @@ class Project:
 
         With `exam`, marks outside of that group's schema are left out.
         """
-        schema = self.schema if exam is None else self.schema.for_exam(exam)
-        finished = taking.Finished(frame, self.annotation(frame.id), self.mask(frame.id))
+        with self._lock:
+            schema = self._state.schema if exam is None else self._state.schema.for_exam(exam)
+            finished = taking.Finished(frame, self._state.annotation(frame.id), self._state.mask(frame.id))
         return taking.sample_of(finished, schema, stem)
 
     def verify_source(self, instance: Instance) -> SourceState:
@@ -297,6 +309,15 @@ class Project:
         if self._journal is not None:
             self._journal.run(lambda store: _note_stat(store, instance.digest, stat))
         return "ok"
+
+    def on_reader(self, question: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The answer of a function that reads what is on the disk (flushed first), for checks."""
+        self.flush()
+        return question(self._opened.reader, *args, **kwargs)
+
+    def compact(self) -> None:
+        """Give back the space that project.db no longer needs. Raises DiskFull, ReadOnly."""
+        self._writing().run(_vacuum, timeout_s=3600.0)
 
     def close(self, timeout_s: float = FLUSH_S, *, discard: bool = False) -> None:
         """Save what waits and let the project go. Closing twice is no error.
@@ -362,6 +383,12 @@ class Project:
 def _note_stat(store: Store, digest: str, stat: tuple[int, int]) -> None:
     with store.transaction() as connection:
         connection.execute("UPDATE instances SET size = ?, mtime_ns = ? WHERE digest = ?", (*stat, digest))
+
+
+def _vacuum(store: Store) -> None:
+    with store.lock:
+        store.connection.execute("VACUUM")
+    store.checkpoint("TRUNCATE")
 
 
 def _closer(project: Project) -> Callable[[], None]:

@@ -42,12 +42,12 @@ class State:
         self.schema = reader.read(tables.read_schema)
         self.joined = reader.read(tables.read_joined)
         self._last_place = max(self.joined.values(), default=0)
-        self.by_digest = {i.digest: i for i in reader.read(lambda c: list(tables.read_instances(c)))}
-        self.annotations = dict(reader.read(lambda c: list(tables.read_annotations(c))))
+        self.by_digest = {i.digest: i for i in reader.read(tables.read_instances)}
+        self.annotations = dict(reader.read(tables.read_annotations))
         self.champions = reader.read(tables.read_champions)
-        self.proposed = dict(reader.read(lambda c: list(tables.read_proposed(c))))
+        self.proposed = dict(reader.read(tables.read_proposed))
         self.marked: dict[FrameId, set[int]] = {}
-        for frame, layer in reader.read(lambda c: list(tables.read_marked(c))):
+        for frame, layer in reader.read(tables.read_marked):
             self.marked.setdefault(frame, set()).add(layer)
 
     # ---- looking ----
@@ -79,7 +79,7 @@ class State:
             return held
         read = None
         if layer in self.marked.get(frame, ()):
-            read = self._reader.read(lambda connection: tables.read_mask(connection, frame, layer))
+            read = self._reader.read(tables.read_mask, frame, layer)
         mask = read if read is not None else Mask.empty(self.frame(frame).shape)
         self._masks.put((frame, layer), mask, _mask_bytes(mask))
         return mask
@@ -90,7 +90,7 @@ class State:
             return None
         held = self._proposals.get(frame)
         if held is None:
-            held = self._reader.read(lambda connection: tables.read_proposal(connection, frame))
+            held = self._reader.read(tables.read_proposal, frame)
             if held is not None:
                 self._proposals.put(frame, held, _mask_bytes(held.mask))
         return held
@@ -118,6 +118,16 @@ class State:
             self.joined = {digest: place for digest, place in self.joined.items() if place <= places}
             self._last_place = places
             raise
+
+    def based(self, edit: Edit) -> Edit:
+        """The edit, where it changes a champion, starting from the one that is in force."""
+        match edit:
+            case SetChampion():
+                return replace(edit, before=self.champions.get(edit.exam))
+            case Several():
+                return replace(edit, edits=tuple(self.based(part) for part in edit.edits))
+            case _:
+                return edit
 
     def _with_true_before(self, part: Edit) -> Edit:
         return replace(part, before=self.proposal(part.frame)) if isinstance(part, SetProposal) else part

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from usfm_studio.document.errors import Damaged, WrongVersion
 from usfm_studio.project import faults
@@ -23,6 +23,7 @@ BUSY_MS = 10_000
 CACHE_KIB = 8_192
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -59,7 +60,7 @@ class Store:
     def create(cls, path: Path, *, rollback_journal: bool = False) -> Store:
         """A new, empty database. Raises OSError, sqlite3.Error."""
         faults.step("write")
-        store = cls._writing(path, rollback_journal=rollback_journal)
+        store = cls._connected(path)._durable(rollback_journal)
         try:
             with store.transaction() as connection:
                 for statement in TABLES.split(";\n"):
@@ -82,38 +83,36 @@ class Store:
     def writer(cls, path: Path, *, rollback_journal: bool = False) -> Store:
         """The connection that writes: WAL, every commit flushed (FULL). Raises WrongVersion, Damaged, ReadOnly."""
         with in_words("The project cannot be opened"):
-            store = cls._writing(path, rollback_journal=rollback_journal)
-            return store._checked()
+            return cls._connected(path, "mode=rw")._checked()._durable(rollback_journal)
 
     @classmethod
     def reader(cls, path: Path, *, immutable: bool = False) -> Store:
         """A connection that only reads. `immutable`: no file beside is made or asked for. Raises as `writer`."""
         with in_words("The project cannot be opened"):
-            uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if immutable else ''}"
-            connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-            store = cls(connection, path)
-            try:
-                connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-                connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-            except BaseException:
-                connection.close()
-                raise
-            return store._checked()
+            return cls._connected(path, f"mode=ro{'&immutable=1' if immutable else ''}")._checked()
 
     @classmethod
-    def _writing(cls, path: Path, *, rollback_journal: bool) -> Store:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    def _connected(cls, path: Path, parameters: str = "mode=rwc") -> Store:
+        uri = f"{path.absolute().as_uri()}?{parameters}"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
         try:
             connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-            connection.execute(f"PRAGMA journal_mode={'DELETE' if rollback_journal else 'WAL'}")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA fullfsync=1")
-            connection.execute("PRAGMA trusted_schema=0")
             connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+            connection.execute("PRAGMA trusted_schema=0")
         except BaseException:
             connection.close()
             raise
         return cls(connection, path)
+
+    def _durable(self, rollback_journal: bool) -> Store:
+        try:
+            self.connection.execute(f"PRAGMA journal_mode={'DELETE' if rollback_journal else 'WAL'}")
+            self.connection.execute("PRAGMA synchronous=FULL")
+            self.connection.execute("PRAGMA fullfsync=1")
+        except BaseException:
+            self.close()
+            raise
+        return self
 
     def _checked(self) -> Store:
         try:
@@ -138,19 +137,18 @@ class Store:
                 raise
             faults.step("committed")
 
-    def read(self, question: Callable[[sqlite3.Connection], T]) -> T:
+    def read(self, question: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The answer of a function of `tables.py`. Raises Damaged, or what the disk reports, in words."""
         with self.lock, in_words("The project cannot be read"):
-            return question(self.connection)
+            return question(self.connection, *args, **kwargs)
 
     def quick_check(self) -> list[str]:
         """What SQLite finds wrong with the file's structure; empty when nothing."""
-        with self.lock:
-            try:
-                rows = [str(row[0]) for row in self.connection.execute("PRAGMA quick_check(20)")]
-            except sqlite3.DatabaseError as error:
-                return [str(error)]
-        return [row for row in rows if row != "ok"]
+        return self._pragma_check("quick_check(20)")
+
+    def integrity_check(self) -> list[str]:
+        """As `quick_check`, indexes against tables included: slower."""
+        return self._pragma_check("integrity_check(20)")
 
     def checkpoint(self, mode: str) -> None:
         """Move what is in the WAL into the database (`PASSIVE` or `TRUNCATE`). Raises sqlite3.Error."""
@@ -166,6 +164,14 @@ class Store:
                 copy.execute("PRAGMA journal_mode=DELETE")
             finally:
                 copy.close()
+
+    def _pragma_check(self, pragma: str) -> list[str]:
+        with self.lock:
+            try:
+                rows = [str(row[0]) for row in self.connection.execute(f"PRAGMA {pragma}")]
+            except sqlite3.DatabaseError as error:
+                return [str(error)]
+        return [row for row in rows if row != "ok"]
 
     def close(self) -> None:
         """Close the connection; the last one moves the WAL into the database."""
@@ -200,5 +206,5 @@ def in_words(what: str) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise explained(error, what) from error
-    except (ValueError, TypeError) as error:  # a row whose columns are of another kind
+    except (ValueError, TypeError, KeyError, AttributeError) as error:  # a row whose columns are of another kind
         raise Damaged(what, f"project.db is damaged ({error})", "Run `usfm-studio project repair` on it.") from error

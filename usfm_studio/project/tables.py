@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from usfm_studio.document import values_json
 from usfm_studio.document.annotation import NO_ANNOTATION, Annotation, Proposal
@@ -29,6 +29,8 @@ from usfm_studio.document.schema import Schema
 from usfm_studio.document.snapshot import schema_from, schema_to
 from usfm_studio.project import codec
 from usfm_studio.project.codec import checksum
+
+T = TypeVar("T")
 
 EDIT, UNDO, REDO = "edit", "undo", "redo"
 DONE, UNDONE, DROPPED = 0, 1, 2
@@ -173,28 +175,30 @@ def read_joined(connection: sqlite3.Connection) -> dict[str, int]:
     return {str(digest): int(place) for place, digest in connection.execute("SELECT place, digest FROM joined")}
 
 
-def read_instances(connection: sqlite3.Connection) -> Iterator[Instance]:
+def read_instances(connection: sqlite3.Connection) -> list[Instance]:
     """All instances. Raises Damaged."""
-    for digest, crc, body in connection.execute("SELECT digest, crc, body FROM instances"):
-        yield _valued("the list of images", crc, (digest, body), values_json.instance_from, body)
+    rows = connection.execute("SELECT digest, crc, body FROM instances").fetchall()
+    make = values_json.instance_from
+    return [_valued("the list of images", crc, (digest, body), make, body) for digest, crc, body in rows]
 
 
-def read_annotations(connection: sqlite3.Connection) -> Iterator[tuple[FrameId, Annotation]]:
+def read_annotations(connection: sqlite3.Connection) -> list[tuple[FrameId, Annotation]]:
     """All annotations. Raises Damaged."""
-    for key, crc, body in connection.execute("SELECT frame, crc, body FROM annotations"):
-        yield frame_id(key), _valued("an annotation", crc, (key, body), values_json.annotation_from, body)
+    rows = connection.execute("SELECT frame, crc, body FROM annotations").fetchall()
+    make = values_json.annotation_from
+    return [(frame_id(key), _valued("an annotation", crc, (key, body), make, body)) for key, crc, body in rows]
 
 
-def read_marked(connection: sqlite3.Connection) -> Iterator[tuple[FrameId, int]]:
+def read_marked(connection: sqlite3.Connection) -> list[tuple[FrameId, int]]:
     """Frames and layers that have at least one tile. Raises Damaged."""
-    for key, layer in connection.execute("SELECT DISTINCT frame, layer FROM tiles"):
-        yield frame_id(key), int(layer)
+    rows = connection.execute("SELECT DISTINCT frame, layer FROM tiles").fetchall()
+    return [(frame_id(key), int(layer)) for key, layer in rows]
 
 
-def read_proposed(connection: sqlite3.Connection) -> Iterator[tuple[FrameId, str]]:
+def read_proposed(connection: sqlite3.Connection) -> list[tuple[FrameId, str]]:
     """Frames with a proposal, and by which model. Raises Damaged."""
-    for key, model in connection.execute("SELECT frame, model FROM proposals"):
-        yield frame_id(key), str(model)
+    rows = connection.execute("SELECT frame, model FROM proposals").fetchall()
+    return [(frame_id(key), str(model)) for key, model in rows]
 
 
 def read_champions(connection: sqlite3.Connection) -> dict[str, str]:
@@ -254,25 +258,26 @@ def read_step(connection: sqlite3.Connection, position: int) -> tuple[str, str, 
 
 
 def read_edit(connection: sqlite3.Connection, position: int) -> Edit:
-    """The edit of one journal line of kind EDIT. Raises Damaged."""
-    for entry in read_entries(connection, position - 1, position):
-        return entry.edit
-    raise damaged(f"entry {position} of the journal")
+    """The edit of one journal line. Raises Damaged."""
+    return read_entry(connection, position).edit
 
 
-def read_entries(connection: sqlite3.Connection, after: int = 0, upto: int = 1 << 62) -> Iterator[Entry]:
-    """Journal lines in order; undo and redo come with the edit that they applied. Raises Damaged."""
-    last = after
-    while True:
-        row = connection.execute(
-            "SELECT id, kind, undoable, of, time, name, crc, payload FROM journal"
-            " WHERE id > ? AND id <= ? ORDER BY id LIMIT 1",
-            (last, upto),
-        ).fetchone()
-        if row is None:
-            return
-        last = int(row[0])
-        yield _entry(connection, row)
+def read_entry(connection: sqlite3.Connection, position: int, originals: sqlite3.Connection | None = None) -> Entry:
+    """One journal line; undo and redo come with the edit that they applied. Raises Damaged.
+
+    `originals` is where the edit that was undone is looked up, if not in the same journal.
+    """
+    row = connection.execute(
+        "SELECT id, kind, undoable, of, time, name, crc, payload FROM journal WHERE id = ?", (position,)
+    ).fetchone()
+    if row is None:
+        raise damaged(f"entry {position} of the journal")
+    return _entry(originals or connection, row)
+
+
+def read_blobs(connection: sqlite3.Connection) -> list[str]:
+    """Digests of the blobs that belong to the project."""
+    return [str(digest) for (digest,) in connection.execute("SELECT digest FROM blobs ORDER BY digest")]
 
 
 def _entry(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Entry:
@@ -312,7 +317,7 @@ def damaged(what: str) -> Damaged:
     )
 
 
-def _valued(what: str, crc: int, columns: tuple[str, ...], make: Callable[[Any], Any], body: str) -> Any:
+def _valued(what: str, crc: int, columns: tuple[str, ...], make: Callable[[Any], T], body: str) -> T:
     if crc != checksum(*columns):
         raise damaged(what)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +54,10 @@ def take(
 
 
 def sample_of(item: Finished, schema: Schema, stem: str) -> tuple[Sample, Ids | None]:
-    """A frame as a sample of a snapshot, and its mask: ids of this schema's segments, None where nothing is marked."""
+    """A frame as a sample of a snapshot, and its mask: ids of this schema's segments, None where nothing is marked.
+
+    "Nothing to mark" gives a mask of zeros. The scale is that at the image's centre.
+    """
     instance = item.frame.instance
     scale = instance.scale_at(instance.columns / 2, instance.rows / 2)
     sample = Sample(
@@ -93,5 +95,5 @@ def _ids(item: Finished, schema: Schema) -> Ids | None:
 
 def _name(frame: Frame) -> str:
     instance = frame.instance
-    name = instance.name or os.path.basename(instance.member or instance.path)  # noqa: PTH119
+    name = instance.name or (instance.member or instance.path).replace("\\", "/").rpartition("/")[2]
     return f"{name}#{frame.index}" if instance.frames > 1 else name
