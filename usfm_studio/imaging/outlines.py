@@ -36,7 +36,7 @@ def from_run_lengths(counts: Sequence[int], shape_rc: tuple[int, int]) -> Area:
 
 
 def packed_counts(text: str) -> list[int]:
-    """Run lengths from COCO's compressed string (five bits a character, each run from the third on as a difference).
+    """Run lengths from COCO's compressed string (five bits a character, each run from the fourth on as a difference).
 
     Raises ValueError.
     """
