@@ -34,7 +34,9 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
+    """An entry and how it fits."""
+
     entry: Entry
     match: Match
 
