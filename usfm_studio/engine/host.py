@@ -64,7 +64,7 @@ class Host:
             "threads": device.threads,
             "free_bytes": device.free_bytes(),
             "encode_ms": round(self._encode_ms, 1),
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
         }
 
     def warm(self, body: dict[str, Any], _context: Context) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from usfm_studio.engine.models.blueprint import Preparation
 
 def soft_dice(p_HW: NDArray[np.float32], marked_HW: NDArray[np.bool_]) -> float:
     """Soft Dice confidence 2 Σp·ŷ / (Σp + Σŷ) (arXiv 2402.10665), 0..1; 1 where both are empty."""
-    total = float(p_HW.sum(dtype=np.float64)) + np.count_nonzero(marked_HW)
+    total = float(p_HW.sum(dtype=np.float64)) + int(np.count_nonzero(marked_HW))
     return 1.0 if total == 0 else 2 * float(p_HW[marked_HW].sum(dtype=np.float64)) / total
 
 

@@ -73,7 +73,7 @@ def _read_header(length: bytes, head: bytes, size: int) -> dict[str, _Entry]:
     try:
         body = msgspec.json.decode(head[:count], type=dict[str, msgspec.Raw])
         return {k: msgspec.json.decode(raw, type=_Entry) for k, raw in body.items() if k != "__metadata__"}
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise bad(f"its weights file has a broken header ({error})") from error
 
 

@@ -49,7 +49,7 @@ class VitEncoder(Encoder):
         self.cls_token, self.rel_pos_bias, self.blocks = network.cls_token, network.rel_pos_bias, network.blocks
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
-        self._resized: dict[tuple[tuple[int, int], int], Tensor] = {}
+        self._resized: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
     def forward(self, x_BCHW: Tensor) -> Features:
         """One map; see `Encoder.forward`."""
@@ -68,20 +68,20 @@ class VitEncoder(Encoder):
         """(heads, L + 1, L + 1). Sizes other than the trained one use a resized copy of the table, without gradient."""
         if grid_rc == tuple(self.rel_pos_bias.window_size):
             return self.rel_pos_bias()
-        key = grid_rc, self.rel_pos_bias.relative_position_bias_table._version
-        if key not in self._resized:
-            self._resized = {k: v for k, v in self._resized.items() if k[1] == key[1]}
-            self._resized[key] = self._resize(grid_rc)
-        return self._resized[key].to(self.cls_token)
+        table = self.rel_pos_bias.relative_position_bias_table.detach().float().cpu()
+        made_of, bias = self._resized.get(grid_rc, (None, None))
+        if bias is None or made_of is None or not torch.equal(made_of, table):
+            bias = resized_bias(table, self.rel_pos_bias.window_size, grid_rc)
+            self._resized[grid_rc] = table.clone(), bias
+        return bias.to(self.cls_token)
 
-    def _resize(self, grid_rc: tuple[int, int]) -> Tensor:
-        from timm.layers import resize_rel_pos_bias_table
-        from timm.models.beit import gen_relative_position_index
 
-        table = self.rel_pos_bias.relative_position_bias_table.detach()
-        cells = (2 * grid_rc[0] - 1) * (2 * grid_rc[1] - 1) + 3
-        table = resize_rel_pos_bias_table(
-            table.float().cpu(), grid_rc, (cells, table.shape[1]), old_window_size=self.rel_pos_bias.window_size
-        )
-        index = gen_relative_position_index(grid_rc)
-        return table[index.view(-1)].view(*index.shape, -1).permute(2, 0, 1).contiguous()
+def resized_bias(table: Tensor, window_rc: tuple[int, int], grid_rc: tuple[int, int]) -> Tensor:
+    """The bias (heads, L + 1, L + 1) of a grid, from a table (cells, heads) trained on another one, by timm's rule."""
+    from timm.layers import resize_rel_pos_bias_table
+    from timm.models.beit import gen_relative_position_index
+
+    cells = (2 * grid_rc[0] - 1) * (2 * grid_rc[1] - 1) + 3
+    table = resize_rel_pos_bias_table(table, grid_rc, (cells, table.shape[1]), old_window_size=window_rc)
+    index = gen_relative_position_index(grid_rc)
+    return table[index.view(-1)].view(*index.shape, -1).permute(2, 0, 1).contiguous()
