@@ -1,0 +1,197 @@
+"""Segments drawn into a layer of the view: rims, halos, outlines. Any part of a layer can be drawn again alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QByteArray, QDataStream, QPoint, QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
+
+from usfm_studio.document.mask import Ids, Mask
+from usfm_studio.ui.canvas import compose
+from usfm_studio.ui.canvas.contours import Loops, outline
+from usfm_studio.ui.canvas.grid import Grid
+from usfm_studio.ui.canvas.picture import PIXELS_SHOW_FROM
+from usfm_studio.ui.canvas.sampling import Sampler, step_for
+from usfm_studio.ui.canvas.styles import (
+    HALO_PX,
+    PEEK_ALPHA,
+    PEEK_PX,
+    SELECTED_PX,
+    Look,
+    Overlay,
+    SegmentStyle,
+    style_of,
+)
+
+REACH = compose.WIDEST + 4.0
+"""How far, in logical pixels, a changed pixel can change what is drawn."""
+_POINT_EVERY = 1.6  # device pixels between two points of a drawn outline
+_EASE_MARGIN = 6  # samples around what is drawn, so that easing does not feel the cut
+_ELEMENT = np.dtype([("kind", ">i4"), ("x", ">f8"), ("y", ">f8")])
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """What a layer shows: a mask, the values to draw, their styles and the widths of their rims."""
+
+    mask: Mask
+    values: tuple[int, ...]
+    styles: Mapping[int, SegmentStyle]
+    rims: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    path: QPainterPath
+    value: int
+    style: SegmentStyle
+
+
+def draw_part(layer: QImage, part: QRect, grid: Grid, segments: Segments, sampler: Sampler, look: Look) -> None:
+    """Clear a part (device pixels) of an ARGB32_Premultiplied layer and draw its segments there."""
+    painter = QPainter(layer)
+    painter.setClipRect(part)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+    painter.fillRect(part, Qt.GlobalColor.transparent)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+    if look.overlay is not Overlay.NONE and segments.values:
+        drawn = [
+            _Drawn(to_path(loops), value, style_of(segments.styles, value))
+            for value, loops in visible_loops(grid.view_rect(part), grid, segments, sampler)
+        ]
+        if look.overlay is Overlay.FULL:
+            for item in drawn:
+                _draw_rim(painter, part, grid, item, segments.rims.get(item.value, compose.NARROWEST), look)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.scale(grid.ratio, grid.ratio)
+        painter.translate(-grid.shift[0], -grid.shift[1])
+        _draw_outlines(painter, drawn, look)
+    painter.end()
+
+
+def visible_loops(
+    rect: tuple[float, float, float, float], grid: Grid, segments: Segments, sampler: Sampler, reach: float = REACH
+) -> Iterable[tuple[int, Loops]]:
+    """For each value that shows in a part of the view: its outlines there, in view points.
+
+    Where the part cuts a segment, its outline runs along the cut, `reach` logical pixels outside.
+    """
+    placement = grid.placement
+    finest = min(grid.pixels_per_image_pixel)
+    step = step_for(max(grid.pixels_per_image_pixel))
+    margin = reach + _EASE_MARGIN * step * finest / grid.ratio
+    grown = (rect[0] - margin, rect[1] - margin, rect[2] + margin, rect[3] + margin)
+    ids, corner = sampler.part(segments.mask, placement.view_to_box(grown), step)
+    if not ids.size:
+        return
+    sx, sy = placement.scale_xy
+    middle = (step - 1) / 2
+    offset = placement.image_to_view((corner[0] + middle, corner[1] + middle))
+    for value in segments.values:
+        if style_of(segments.styles, value).visible:
+            loops = _loops_of(ids, value, finest < PIXELS_SHOW_FROM)
+            if len(loops):
+                thin = int(_POINT_EVERY / (step * finest))
+                yield value, loops.thinned(thin).mapped((sx * step, sy * step), offset)
+
+
+def _loops_of(ids: Ids, value: int, smooth: bool) -> Loops:
+    inside = ids == value
+    return outline(inside, smooth)
+
+
+def to_path(loops: Loops) -> QPainterPath:
+    """The loops as one path, filled by the even-odd rule; made from its serial form, which numpy writes at once."""
+    count, closings = len(loops.points), len(loops)
+    elements = np.empty(count + closings, _ELEMENT)
+    elements["kind"] = 1  # line to
+    places = np.arange(count) + np.repeat(np.arange(closings), np.diff(loops.starts))
+    elements["x"][places], elements["y"][places] = loops.points[:, 0], loops.points[:, 1]
+    firsts = loops.starts[:-1] + np.arange(closings)
+    lasts = loops.starts[1:] + np.arange(closings)
+    elements[lasts] = elements[firsts]
+    elements["kind"][firsts] = 0  # move to
+    head = np.array([count + closings], ">i4").tobytes()
+    tail = np.array([0, 0], ">i4").tobytes()  # no open figure; odd-even
+    path = QPainterPath()
+    stream = QDataStream(QByteArray(head + elements.tobytes() + tail))
+    stream >> path  # type: ignore[operator]
+    return path
+
+
+def _draw_outlines(painter: QPainter, drawn: list[_Drawn], look: Look) -> None:
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    if look.overlay is Overlay.PEEK:
+        for item in drawn:
+            colour = QColor(item.style.colour)
+            colour.setAlphaF(PEEK_ALPHA)
+            painter.strokePath(item.path, _pen(colour, PEEK_PX, look))
+        return
+    for item in drawn:
+        halo = QColor(0, 0, 0, round(255 * look.halo_alpha))
+        pen = QPen(halo, _width(item, look) + 2 * HALO_PX, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        painter.strokePath(item.path, pen)
+    for item in drawn:
+        painter.strokePath(item.path, _pen(QColor(item.style.colour), _width(item, look), look))
+
+
+def _width(item: _Drawn, look: Look) -> float:
+    return look.outline_px + (SELECTED_PX if item.style.selected else 0.0)
+
+
+def _pen(colour: QColor, width: float, look: Look) -> QPen:
+    pen = QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap, Qt.PenJoinStyle.RoundJoin)
+    if look.dash is not None:
+        pen.setDashPattern([length / width for length in look.dash])
+    return pen
+
+
+def _draw_rim(painter: QPainter, part: QRect, grid: Grid, item: _Drawn, width: float, look: Look) -> None:
+    """Accepted rims are made in logical pixels (they are soft), striped ones in device pixels."""
+    ratio = grid.ratio if look.proposed else 1.0
+    area = _rim_area(grid.view_rect(part), item.path, width)
+    if area.isEmpty():
+        return
+    size = round(area.width() * ratio), round(area.height() * ratio)
+    inside = _filled(item.path, area, size, ratio)
+    stripes = _stripes(inside.shape, area, grid, ratio) if look.proposed else None
+    rgb = QColor(item.style.colour).rgb() & 0xFFFFFF
+    argb = compose.rim(inside, width * ratio, rgb, stripes)
+    image = QImage(argb.data, size[0], size[1], size[0] * 4, QImage.Format.Format_ARGB32_Premultiplied)
+    x, y = grid.to_device((area.x(), area.y()))
+    if ratio == grid.ratio and x == round(x) and y == round(y):
+        painter.drawImage(QPoint(round(x), round(y)), image)
+    else:
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(QRectF(x, y, area.width() * grid.ratio, area.height() * grid.ratio), image)
+
+
+def _rim_area(rect: tuple[float, float, float, float], path: QPainterPath, width: float) -> QRectF:
+    """Whole logical pixels of the part and the rim's width around it, as far as the path reaches."""
+    area = QRectF(rect[0] - width - 2, rect[1] - width - 2, rect[2] - rect[0] + 2 * width + 4, 0)
+    area.setBottom(rect[3] + width + 2)
+    area = area.intersected(path.controlPointRect().adjusted(-2, -2, 2, 2))
+    return QRectF(area.toAlignedRect())
+
+
+def _filled(path: QPainterPath, area: QRectF, size: tuple[int, int], ratio: float) -> NDArray[np.uint8]:
+    image = QImage(size[0], size[1], QImage.Format.Format_Grayscale8)
+    image.fill(0)
+    painter = QPainter(image)
+    painter.scale(ratio, ratio)
+    painter.translate(-area.x(), -area.y())
+    painter.fillPath(path, QColor(255, 255, 255))
+    painter.end()
+    stride = image.bytesPerLine()
+    pixels = np.frombuffer(image.constBits(), np.uint8).reshape(size[1], stride)[:, : size[0]]
+    return np.ascontiguousarray(pixels)
+
+
+def _stripes(shape: tuple[int, ...], area: QRectF, grid: Grid, ratio: float) -> NDArray[np.float32]:
+    corner = grid.placement.corner_view
+    return compose.hatch((shape[0], shape[1]), (area.x() - corner[0], area.y() - corner[1]), ratio)
