@@ -339,4 +339,5 @@ class Session(QObject):
     def _tell_unsaved(self, error: StudioError, pending: int) -> None:
         what = "Disk full" if isinstance(error, DiskFull) else error.what
         edits = f"{pending} edit{'s' if pending != 1 else ''} not saved"
-        self.notice.emit(Notice(kind="error", title=what, text=f"{edits}, kept in memory. {error.hint}".strip()))
+        text = f"{edits}, kept in memory. {error.hint}".strip()
+        self.notice.emit(Notice(kind="error", title=what, text=text, key="unsaved"))

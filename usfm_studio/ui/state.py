@@ -29,7 +29,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One line of the bar: `kind` is error, warning, ok or info; `action` is the id that its button runs."""
+    """One line of the bar: `kind` is error, warning, ok or info; `action` is the id that its button runs.
+
+    `key` names what it is about, so that it can be taken away when that is no longer true ("unsaved").
+    """
 
     kind: str
     title: str
@@ -37,6 +40,7 @@ class Notice:
     button: str | None = None
     action: str | None = None
     details: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

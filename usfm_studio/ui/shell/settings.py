@@ -44,6 +44,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         others = [r for r in self.recent if r.folder != project.folder]
         return msgspec.structs.replace(self, recent=[project, *others][:RECENT])
 
+    def with_keys(self, keys: dict[str, list[str]]) -> Settings:
+        """Other keys of the person's own."""
+        return msgspec.structs.replace(self, keys=keys)
+
     def without_recent(self, folder: str) -> Settings:
         """The list without a project."""
         return msgspec.structs.replace(self, recent=[r for r in self.recent if r.folder != folder])

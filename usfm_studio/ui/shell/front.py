@@ -1,0 +1,245 @@
+"""What actions ask of the window: questions to the person, pages and overlays. No state of the project lives here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QStandardPaths, Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from usfm_studio.document.resources import resource
+from usfm_studio.ui.shell.export_panel import ExportPanel, ask_folder, free_name
+from usfm_studio.ui.shell.key_editor import KeyEditor
+from usfm_studio.ui.shell.overlay import Overlay
+from usfm_studio.ui.shell.palette import Palette, action_entries
+from usfm_studio.ui.shell.results import Entry
+from usfm_studio.ui.shell.settings import Recent
+from usfm_studio.ui.shell.settings_panel import SettingsPanel
+from usfm_studio.ui.shell.sheet import KeySheet
+
+if TYPE_CHECKING:
+    from usfm_studio.ui.shell.window import Window
+
+SAMPLE_FOLDER = "Sample"
+
+
+def ask_files(parent: QWidget, title: str) -> list[str]:
+    """Files that the person points at."""
+    return QFileDialog.getOpenFileNames(parent, title)[0]
+
+
+def projects_folder() -> Path:
+    """Where new projects are made."""
+    documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
+    return Path(documents or Path.home()) / "USFM Studio"
+
+
+class Front:
+    """Overlays are made when they are first wanted. `ask_*` can be replaced by tests and by the tour."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self.ask_files: Callable[[QWidget, str], list[str]] = ask_files
+        self.ask_folder: Callable[[QWidget, str], str] = ask_folder
+        self.projects_folder: Callable[[], Path] = projects_folder
+        self._overlays: dict[str, Overlay] = {}
+
+    # --- files and projects ------------------------------------------------------------------------------------
+
+    def open_study(self) -> None:
+        """Files, into the open project or a new one."""
+        self.bring_in(self.ask_files(self._window, "Open a study"))
+
+    def open_folder(self) -> None:
+        """A folder of studies, or a project's own."""
+        folder = self.ask_folder(self._window, "Open a folder")
+        self.bring_in([folder] if folder else [])
+
+    def bring_in(self, paths: list[str]) -> None:
+        """What was chosen or dropped: a project is opened, anything else is read into one."""
+        if not paths:
+            return
+        if len(paths) == 1 and (Path(paths[0]) / "project.db").exists():
+            self.enter_project(Path(paths[0]))
+            return
+        session = self._window.session
+        if session.project is None:
+            name = Path(paths[0]).stem or "Project"
+            if not self.enter_project(free_name(self.projects_folder(), name)):
+                return
+        session.bringing_in.import_paths(paths)
+
+    def open_project(self) -> None:
+        """Another project."""
+        folder = self.ask_folder(self._window, "Open a project")
+        if folder:
+            self.enter_project(Path(folder))
+
+    def enter_project(self, folder: Path) -> bool:
+        """Open (or make) the project in this folder and go to work."""
+        done = self._window.session.open_project(folder)
+        if done:
+            self.show_page("work")
+        return done
+
+    def open_sample(self) -> None:
+        """The sample project, made at its first use."""
+        self._window.session.bringing_in.open_sample(self.projects_folder() / SAMPLE_FOLDER)
+        if self._window.session.project is not None:
+            self.show_page("work")
+
+    def close_project(self) -> None:
+        """Back to the first page."""
+        self._window.remember_project()
+        self._window.session.close_project()
+        self.show_page("empty")
+
+    def export(self) -> None:
+        """Format and place, then write."""
+        self._overlay("export", lambda room: self._make_export(room)).open()
+
+    def _make_export(self, room: QWidget) -> Overlay:
+        panel = ExportPanel(room, self._window.session, lambda parent, title: self.ask_folder(parent, title))
+        panel.told.connect(self._window.messages.show_notice)
+        return panel
+
+    def show_saved(self) -> None:
+        """Say when the last act was written."""
+        saved = self._window.session.saved
+        words = {
+            "saved": f"Saved {datetime.now():%H:%M:%S}. Every act is written at once.",
+            "saving": "Being written now.",
+            "readonly": "Open for reading only: nothing to save.",
+        }.get(saved.kind, saved.text)
+        self._window.status.hints.say(words, "circle-check" if saved.kind == "saved" else "info-circle")
+
+    # --- pages and overlays ------------------------------------------------------------------------------------
+
+    def show_page(self, name: str) -> None:
+        """Go to a page."""
+        self._window.show_page(name)
+
+    def show_palette(self) -> None:
+        """Search all actions and items."""
+        self._overlay("palette", lambda room: Palette(room, self._entries, self.show_keys)).open()
+
+    def show_sheet(self) -> None:
+        """All keys; made anew, because keys may have changed."""
+        self._drop("sheet")
+        self._overlay("sheet", lambda room: KeySheet(room, self._window.dispatcher.keymap, self.show_keys)).open()
+
+    def show_keys(self) -> None:
+        """Change keys."""
+        self._drop("keys")
+        self._overlay("keys", self._make_editor).open()
+
+    def _make_editor(self, room: QWidget) -> Overlay:
+        editor = KeyEditor(room, self._window.dispatcher.keymap)
+        editor.changed.connect(self._window.use_keymap)
+        return editor
+
+    def show_settings(self) -> None:
+        """Settings."""
+        self._drop("settings")
+        self._overlay("settings", self._make_settings).open()
+
+    def _make_settings(self, room: QWidget) -> Overlay:
+        panel = SettingsPanel(room, self._window.store.now)
+        panel.changed.connect(self._window.use_settings)
+        panel.keys_wanted.connect(self.show_keys)
+        return panel
+
+    def show_help(self, anchor: str = "") -> None:
+        """The guide in the browser, from this computer; without one, the keys."""
+        page = resource("help", "guide.html")
+        if not page.exists():
+            self.show_sheet()
+            return
+        url = QUrl.fromLocalFile(str(page))
+        url.setFragment(anchor)
+        QDesktopServices.openUrl(url)
+
+    @property
+    def top_overlay(self) -> Overlay | None:
+        """The overlay that is open, if any."""
+        return next((overlay for overlay in self._overlays.values() if overlay.isVisible()), None)
+
+    def _overlay(self, name: str, make: Callable[[QWidget], Overlay]) -> Overlay:
+        above = self.top_overlay
+        if above is not None:
+            above.close_it()
+        if name not in self._overlays:
+            self._overlays[name] = make(self._window.room)
+        return self._overlays[name]
+
+    def _drop(self, name: str) -> None:
+        old = self._overlays.pop(name, None)
+        if old is not None:
+            old.close_it()
+            old.deleteLater()
+
+    def _entries(self) -> list[Entry]:
+        window = self._window
+        entries = action_entries(window.situation(), window.dispatcher.keymap, window.run)
+        navigation = window.session.navigation
+        for row, item in enumerate(navigation.items):
+            entries.append(
+                Entry(
+                    section="Go to", words=f"Item {row + 1}: {item.title}", note=item.subtitle, icon="photo",
+                    chosen=lambda row=row: navigation.go_item(row),  # type: ignore[misc]
+                )
+            )  # fmt: skip
+        return entries
+
+    # --- the window itself -------------------------------------------------------------------------------------
+
+    def toggle_worklist(self) -> None:
+        """The list of items."""
+        self._window.work_page().toggle_worklist()
+        self._window.refresh()
+
+    def toggle_panels(self) -> None:
+        """All but the image."""
+        page = self._window.work_page()
+        page.hide_panels(not page.panels_hidden)
+        self._window.refresh()
+
+    def toggle_full_screen(self) -> None:
+        """The whole screen, or a window."""
+        self._window.setWindowState(self._window.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def next_zone(self, by: int) -> None:
+        """Move the keyboard to the next part of the window."""
+        self._window.next_zone(by)
+
+    def quit(self) -> None:
+        """Close the window."""
+        self._window.close()
+
+
+def recent_of(window: Window) -> Recent | None:
+    """The open project as the first page will show it; None without one."""
+    session = window.session
+    project = session.project
+    if project is None:
+        return None
+    states = [str(item.state) for item in session.navigation.items]
+    return Recent(
+        folder=str(project.folder),
+        name=project.folder.name,
+        opened=f"{datetime.now():%Y-%m-%dT%H:%M:%S}",
+        items=len(states),
+        done=sum(state in ("done", "nothing") for state in states),
+        flagged=states.count("flagged"),
+        picture=_picture_of(project.folder),
+    )
+
+
+def _picture_of(folder: Path) -> str:
+    """A thumbnail that the reader has made, if there is one."""
+    found = next(iter(sorted((folder / "cache" / "thumbnails").glob("*"))), None)
+    return str(found) if found is not None else ""
