@@ -1,6 +1,7 @@
 """Frames are found by table, by count or by start marks, and a wrong table costs nothing."""
 
 import struct
+from itertools import pairwise
 
 import imagecodecs
 import numpy as np
@@ -84,7 +85,7 @@ def test_frames_in_any_number_of_fragments_are_joined(tmp_path_factory, data):
     for stream in STREAMS:
         cuts = data.draw(st.lists(st.integers(2, len(stream) // 2 - 1), max_size=3, unique=True))
         edges = [0, *sorted(2 * cut for cut in cuts), len(stream)]
-        pieces += [stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+        pieces += [stream[a:b] for a, b in pairwise(edges)]
     empty = data.draw(st.integers(0, len(pieces)))
     pieces.insert(empty, b"")
     path = a_loop(tmp_path_factory.mktemp("fragments"), item(b"") + b"".join(map(item, pieces)) + END)
