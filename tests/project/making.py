@@ -63,7 +63,8 @@ def stroke(project: Project, frame: FrameId, seed: int, value: int = 1, layer: i
     ids = before.to_array()
     drawn = a_mask(before.shape_rc, seed, value)
     ids[drawn > 0] = value if seed % 4 else 0
-    ids[seed % before.shape_rc[0], seed % before.shape_rc[1]] = (seed % 250) + 1
+    place = (seed % before.shape_rc[0], seed % before.shape_rc[1])
+    ids[place] = before.to_array()[place] % 250 + 1  # whatever was there, something changes
     return paint(f"Brush {seed}", frame, before, Mask.from_array(ids), layer)
 
 

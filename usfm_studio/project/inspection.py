@@ -99,12 +99,16 @@ def _entries(store: Store) -> Iterator[Problem]:
 
 
 def orphans(store: Store) -> list[FrameId]:
-    """Frames with marks, decisions or proposals whose image is not in the project. Raises Damaged."""
-    known = {i.digest: i.frames for i in store.read(tables.read_instances)}
+    """Frames with marks, decisions or proposals that never belonged to an image of the project. Raises Damaged.
+
+    Work on an image that was taken out is none of them: it waits for the image to come back.
+    """
+    frames = {i.digest: i.frames for i in store.read(tables.read_instances)}
+    gone = store.read(tables.read_joined).keys() - frames.keys()
     named = {frame for frame, _ in store.read(tables.read_annotations)}
     named |= {frame for frame, _ in store.read(tables.read_marked)}
     named |= {frame for frame, _ in store.read(tables.read_proposed)}
-    return sorted(f for f in named if not 0 <= f.index < known.get(f.source, 0))
+    return sorted(f for f in named if f.source not in gone and not 0 <= f.index < frames.get(f.source, 0))
 
 
 def _orphans(store: Store) -> Iterator[Problem]:

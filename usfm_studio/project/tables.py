@@ -27,7 +27,7 @@ from usfm_studio.document.frame import FrameId, Instance
 from usfm_studio.document.mask import Mask
 from usfm_studio.document.schema import Schema
 from usfm_studio.document.snapshot import schema_from, schema_to
-from usfm_studio.project import codec
+from usfm_studio.project import codec, faults
 from usfm_studio.project.codec import checksum
 
 T = TypeVar("T")
@@ -87,6 +87,7 @@ def write_entry(connection: sqlite3.Connection, entry: Entry, stat: Callable[[st
         (entry.position, entry.kind, int(entry.undoable), entry.of, entry.time, name, key, crc, payload),
     )
     for part in parts_of(entry.edit):
+        faults.step("statement")
         _write_part(connection, part, stat)
 
 
