@@ -155,8 +155,8 @@ def _fill(target: Array | None, values: NDArray[Any] | None) -> None:
 
 def _attached(array: Array) -> NDArray[Any]:
     try:
-        return attach(ArrayRef(array.handle, array.shape, array.dtype))
-    except (ValueError, TypeError) as error:
+        return attach(ArrayRef.from_json(to_body(array)))
+    except ValueError as error:
         raise Unreadable("The frame's pixels cannot be reached", str(error), "Open the frame again.") from error
 
 
