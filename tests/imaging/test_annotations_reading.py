@@ -1,18 +1,22 @@
 """Masks and labels of other programs: what fits comes in, what does not is named with its reason."""
 
 import json
+import struct
 import zlib
 
 import cv2
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from tests.imaging.exporting import a_frame, came_back, digest_of, key_of
 from usfm_studio.document.errors import NotFound, Unreadable, WrongUsage
 from usfm_studio.imaging.annotations.read import read
 from usfm_studio.imaging.outlines import packed_counts
+from usfm_studio.imaging.writing.volumes import nifti_head
 
 STILL = a_frame("head", shape=(3, 5), uid="1.2.3.4")
 LOOP = a_frame("loop", frame=0, frames=4, shape=(3, 5))
@@ -188,6 +192,41 @@ def test_a_foreign_volume_marks_the_frames_that_hold_something(tmp_path):
     masks, _, failed, _ = came_back("nifti", tmp_path, PROJECT, tmp_path / "out")
     assert not failed
     assert masks.keys() == {key_of(STILL), f"{digest_of('/somewhere/loop.dcm')}#2"}
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".nhdr"])
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64])
+def test_volumes_of_every_kind_that_other_programs_write(tmp_path, ending, kind):
+    stack = np.stack([CROSS, CROSS * 0, CROSS * 3, CROSS]).astype(kind)
+    put_volume(tmp_path / f"loop{ending}", stack)
+    masks, _, failed, _ = came_back("nifti", tmp_path / f"loop{ending}", PROJECT, tmp_path / "out")
+    assert not failed
+    loop = digest_of("/somewhere/loop.dcm")
+    assert masks.keys() == {f"{loop}#{i}" for i in (0, 2, 3)}
+    assert np.array_equal(masks[f"{loop}#2"], CROSS * 3)
+
+
+def test_a_scaled_volume_counts_by_its_true_values(tmp_path):
+    head = bytearray(nifti_head((5, 3), (1.0, 1.0)))
+    struct.pack_into("<2f", head, 112, 0.5, -1.0)
+    (tmp_path / "head.nii").write_bytes(head + ((CROSS + 1) * 2).tobytes())
+    masks, _, failed, _ = came_back("nifti", tmp_path, PROJECT, tmp_path / "out")
+    assert not failed
+    assert np.array_equal(masks[key_of(STILL)], CROSS)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd"])
+def test_damaged_volumes_end_in_a_reason(tmp_path, ending, data):
+    path = tmp_path / f"head{ending}"
+    put_volume(path, CROSS)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    masks, _, failed, _ = came_back("nifti", path, PROJECT, tmp_path / "out")
+    assert len(masks) + len(failed) <= 1
 
 
 def test_volumes_that_do_not_fit_are_named(tmp_path):

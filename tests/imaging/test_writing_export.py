@@ -146,29 +146,42 @@ def test_a_file_in_the_place_of_the_folder_is_left_alone(tmp_path):
 def test_a_fault_at_any_write_leaves_nothing_behind(tmp_path, monkeypatch, format):
     frames = [a_frame("a", ids=RING, labels=("benign",)), a_frame("b", frame=1, frames=2, ids=RING, spacing=(1.0, 1.0))]
     folder, options = a_snapshot(tmp_path / "snapshot", frames)
-    true_put, count = whole.put, 0
+    writes = _count_writes(monkeypatch, lambda: write(format, folder, tmp_path / "counted", options))
+    assert writes > 1
+    for broken in range(1, writes + 1):
+        _break_write(monkeypatch, broken)
+        with pytest.raises(DiskFull, match="no space"):
+            write(format, folder, tmp_path / "out", options)
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["counted", "snapshot"]
 
-    def put(path, content):
-        nonlocal count
-        count += 1
-        if count == fail_at:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content[: len(content) // 2])
-            raise OSError(28, "No space left on device")
-        true_put(path, content)
 
+def _replace_put(monkeypatch, put):
     for name in ("label_maps", "tables", "data_folder", "coco", "volumes"):
         monkeypatch.setattr(f"usfm_studio.imaging.writing.{name}.put", put)
-    for fail_at in range(1, 30):
-        count = 0
-        try:
-            write(format, folder, tmp_path / "out", options)
-            break
-        except DiskFull as error:
-            assert "no space" in error.why
-            assert [p.name for p in tmp_path.iterdir()] == ["snapshot"]
-    assert fail_at > 2
-    assert (tmp_path / "out").is_dir()
+
+
+def _count_writes(monkeypatch, act):
+    paths = []
+
+    def put(path, content):
+        paths.append(path)
+        whole.put(path, content)
+
+    _replace_put(monkeypatch, put)
+    act()
+    return len(paths)
+
+
+def _break_write(monkeypatch, number):
+    paths = []
+
+    def put(path, content):
+        paths.append(path)
+        whole.put(path, content[: len(content) // 2] if len(paths) == number else content)
+        if len(paths) == number:
+            raise OSError(28, "No space left on device")
+
+    _replace_put(monkeypatch, put)
 
 
 @pytest.mark.parametrize("format", ["png", "nifti"])

@@ -52,7 +52,7 @@ def test_the_marked_frames_of_a_loop_come_back_and_no_others(format, ids, frames
     assert_round_trip(format, [*loop, a_frame("still", ids=ids)])
 
 
-@pytest.mark.parametrize("format", ("png", "nifti", "nrrd", "data"))
+@pytest.mark.parametrize("format", ["png", "nifti", "nrrd", "data"])
 def test_the_schema_comes_back_whole(format):
     schema = assert_round_trip(format, [a_frame(ids=np.eye(3, 5, dtype=np.uint8))])
     assert schema_from(schema) == SCHEMA

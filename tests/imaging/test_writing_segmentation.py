@@ -42,7 +42,7 @@ def a_loop(frames, path=LOOP, **source):
     ds = pydicom.dcmread(path, stop_before_pixels=True)
     base = two_segments(ds)
     return [
-        a_frame(path=str(path), frame=i, frames=ds.NumberOfFrames, ids=np.roll(base, i, axis=1), source=source)
+        a_frame(path=str(path), frame=i, frames=int(ds.NumberOfFrames), ids=np.roll(base, i, axis=1), source=source)
         for i in frames
     ]
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import SimpleITK as sitk
-from numpy.typing import NDArray
-
 from usfm_studio.document.errors import Unreadable
 from usfm_studio.document.tables import table_rows
 from usfm_studio.imaging.annotations.gathering import Gathering, read_text, schema_in
 from usfm_studio.imaging.annotations.label_maps import read_labels
-from usfm_studio.imaging.annotations.match import Target
+from usfm_studio.imaging.annotations.volume_file import volume_of
 from usfm_studio.imaging.pictures import whole_ids
 
 ENDINGS = (".nii.gz", ".nii", ".nrrd", ".nhdr")
@@ -42,13 +38,14 @@ def _read_volume(file: Path, marked: set[int] | None, found: Gathering) -> None:
         raise ValueError("it is neither NIfTI nor NRRD")
     place = found.index.frame(stem) if _frame_of(stem, found) else None
     target = place.target if place else found.index.source(stem)
-    stack = _stack(file, target, 1 if place else target.frames)
-    if place:
-        found.mask(place, stack[0])
-        return
-    for index, ids in enumerate(stack):
-        if index in marked if marked is not None else bool(ids.any()):
-            found.mask(found.index.at(target, index), ids)
+    frames = 1 if place else target.frames
+    volume = volume_of(file)
+    wanted = (target.columns, target.rows, *([frames] if frames > 1 else []))
+    if volume.sizes != wanted:
+        raise ValueError(f"it is {' x '.join(map(str, volume.sizes))}, the image {' x '.join(map(str, wanted))}")
+    for index, values in enumerate(volume.slices()):
+        if place or (index in marked if marked is not None else values.any()):
+            found.mask(place or found.index.at(target, index), whole_ids(values))
 
 
 def _frame_of(stem: str, found: Gathering) -> bool:
@@ -57,24 +54,6 @@ def _frame_of(stem: str, found: Gathering) -> bool:
         return found.index.source(stem).frames == 1
     except ValueError:
         return True
-
-
-def _stack(file: Path, target: Target, frames: int) -> NDArray[np.uint8]:
-    """(frames, rows, columns) ids. Sizes are compared before anything is read."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(file))
-    try:
-        reader.ReadImageInformation()
-        size = [int(n) for n in reader.GetSize()]
-        while len(size) > 2 and size[-1] == 1:
-            size.pop()
-        wanted = [target.columns, target.rows] + ([frames] if frames > 1 else [])
-        if size != wanted or reader.GetNumberOfComponents() != 1:
-            raise ValueError(f"it is {' x '.join(map(str, size))}, the image {' x '.join(map(str, wanted))}")
-        values = sitk.GetArrayFromImage(reader.Execute())
-    except RuntimeError as error:
-        raise ValueError("it is damaged or no NIfTI or NRRD file") from error
-    return whole_ids(values).reshape(frames, target.rows, target.columns)
 
 
 def _marked(folder: Path) -> dict[str, set[int]]:
