@@ -23,7 +23,6 @@ def who(body, context):
 
 
 def die(body, context):
-    getattr(signal, body["signal"])
     os.kill(os.getpid(), getattr(signal, body["signal"]))
     time.sleep(60)
     return {}
@@ -116,6 +115,20 @@ def fill(body, context):
     return {"sum": int(array.sum())}
 
 
+def flood(body, context):
+    """Talks without end."""
+    while True:
+        context.progress({})
+
+
+def orphan(body, context):
+    """Dies and leaves a process behind that holds the same pipes."""
+    if os.fork() == 0:
+        time.sleep(1000)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
 def close_pipe(body, context):
     channel, _ = wire.take()
     os.close(channel._write_fd)
@@ -127,7 +140,7 @@ HANDLERS = {
     f.__name__: f
     for f in (
         echo, who, die, die_once, leave, sleep, patient, hold_gil, spin_gil, eat, refuse, stumble, unsendable, garbage,
-        talk, steps, big, fill, close_pipe,
+        talk, steps, big, fill, flood, orphan, close_pipe,
     )
 }  # fmt: skip
 

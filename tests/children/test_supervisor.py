@@ -22,6 +22,13 @@ def wait_for(condition):
         time.sleep(0.005)
 
 
+def _group(pid):
+    try:
+        return os.getpgid(pid) if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE else None
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return None
+
+
 @pytest.fixture(scope="module")
 def child():
     """One well-treated child for the tests that leave it as it was."""
@@ -193,6 +200,16 @@ class TestDeaths:
     def test_a_process_that_calculates_with_the_interpreters_lock_is_left_alone(self):
         with Child(a_spec(heartbeat_s=0.1, retry=0)) as child:
             assert child.ask("spin_gil", {"digits": 6}).result(LONG) == {"spun": True}
+
+    def test_a_child_that_talks_without_end_is_over_its_time_too(self):
+        with Child(a_spec(retry=0, seconds_per_request=0.3)) as child:
+            assert "no answer within" in error_of(child.ask("flood", {})).why
+
+    def test_what_a_dead_child_left_behind_ends_with_it(self):
+        with Child(a_spec(retry=0)) as child:
+            pid = child.ask("who", {}).result(LONG)["pid"]
+            error_of(child.ask("orphan", {}))
+            wait_for(lambda: not [p for p in psutil.pids() if _group(p) == pid])
 
     def test_garbage_on_the_pipe_ends_the_child(self):
         with Child(a_spec(retry=0)) as child:

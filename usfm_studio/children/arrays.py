@@ -16,7 +16,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from multiprocessing import shared_memory
+from multiprocessing import resource_tracker, shared_memory
 from typing import Any, Protocol
 
 import numpy as np
@@ -91,12 +91,14 @@ class _SharedBlock:
         self._shared = shared_memory.SharedMemory(create=True, size=nbytes)
         self.nbytes = nbytes
         self.handle = f"shm:{self._shared.name}:{nbytes}"
+        _own_names.add(self._shared.name)
 
     def buffer(self) -> Any:
         return self._shared.buf
 
     def close(self) -> None:
         self._shared.unlink()
+        _own_names.discard(self._shared.name)
         _let_go(self._shared)
 
 
@@ -197,10 +199,11 @@ def _open(handle: str) -> Any:
     kind, _, rest = handle.partition(":")
     try:
         if kind == "memfd":
-            pid, fd, inode, nbytes = (int(part) for part in rest.split(":"))
-            return _open_memfd(f"/proc/{pid}/fd/{fd}", inode, nbytes)
+            pid, fd, inode, size = (int(part) for part in rest.split(":"))
+            return _open_memfd(f"/proc/{pid}/fd/{fd}", inode, size)
         if kind == "shm":
-            return _open_shared(rest.split(":")[0])
+            name, nbytes = rest.split(":")
+            return _open_shared(name, int(nbytes))
     except OSError as error:
         raise ValueError("the shared array is gone") from error
     raise ValueError("this is no reference to an array")
@@ -216,16 +219,14 @@ def _open_memfd(path: str, inode: int, nbytes: int) -> mmap.mmap:
         os.close(fd)
 
 
-def _open_shared(name: str) -> Any:
+def _open_shared(name: str, nbytes: int) -> Any:
     shared = shared_memory.SharedMemory(name=name)
-    try:  # Python 3.11's tracker would remove the parent's block when this child ends
-        from multiprocessing import resource_tracker
-
-        resource_tracker.unregister(shared._name, "shared_memory")  # type: ignore[attr-defined]
-    except (AttributeError, KeyError):
-        pass
+    if name not in _own_names:  # Python 3.11's tracker would remove the parent's block when this child ends
+        resource_tracker.unregister(f"/{name}" if os.name == "posix" else name, "shared_memory")
     _mappings.append(shared)
-    return shared.buf
+    buffer: Any = shared.buf
+    return buffer[:nbytes]
 
 
 _mappings: list[shared_memory.SharedMemory] = []
+_own_names: set[str] = set()

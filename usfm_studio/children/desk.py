@@ -59,9 +59,10 @@ class Desk:
 
     def finish(self, ticket: Ticket, process: Process | None, now: float) -> None:
         """Ask for an early end; one that has not begun is given up."""
+        ticket.finishing = True
         if ticket is self.running and process is not None:
             process.send(Finish(ticket.id))
-        elif ticket in self._queue:
+        elif ticket in self._queue and not ticket.attempts:
             self.give_up(ticket, "it had not begun", process, now)
 
     def send_next(self, process: Process | None, now: float) -> None:
@@ -73,6 +74,8 @@ class Desk:
             except (TypeError, ValueError, RecursionError) as error:  # the caller's mistake: its body is no JSON
                 fail(ticket, error)
                 continue
+            if ticket.finishing:
+                process.send(Finish(ticket.id))
             ticket.attempts += 1
             self.running = ticket
             limit = self._limit(ticket)

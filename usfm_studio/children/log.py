@@ -26,7 +26,8 @@ FIELDS = frozenset(
 )
 """Fields that a record may carry in `extra`; numbers, or words of the form below."""
 
-_WORD = re.compile(r"[A-Za-z0-9_.:+#-]{1,80}( [A-Za-z0-9_./:+#-]{1,80}){0,19}")
+_WORD = re.compile(r"[A-Za-z0-9_.:+#-]{1,80}")
+_TRACE = re.compile(r"(?:(?:[\w.-]+/[\w.-]+\.py:\d+|[A-Z]\w+)(?: |$)){0,20}")
 _TEXT = re.compile(r"[A-Za-z0-9 ,;:()'-]{1,120}")
 _DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{8,}\b")
 _UID = re.compile(r"(\d+\.){3,}\d+")
@@ -98,6 +99,8 @@ def _allowed(record: logging.LogRecord) -> Iterator[tuple[str, Any]]:
 
 
 def _is_word(name: str, value: str) -> bool:
+    if name == "trace":
+        return bool(_TRACE.fullmatch(value))
     return bool(_WORD.fullmatch(value)) and (name == "transfer_syntax" or not _UID.search(value))
 
 

@@ -136,25 +136,27 @@ class Process:
         return self._popen.poll() is None
 
     def hangs(self) -> bool:
-        """True when it has been silent for too long: 5 heartbeats, or 60 when it works all the while."""
-        if self._heartbeat_s is None or not self.ready:
-            return False
-        missed = self.quiet_s / self._heartbeat_s
-        if missed < PATIENCE / 2:
+        """True when it has been silent for too long: 5 heartbeats, or 60 when it works all the while.
+
+        While it starts it need not speak, but a stopped one is found out all the same.
+        """
+        if self._heartbeat_s is None or self.quiet_s < self._heartbeat_s * PATIENCE / 2:
             return False
         import psutil  # 20 ms that the window's start need not wait for
 
         try:
-            times, status = psutil.Process(self.pid).cpu_times(), psutil.Process(self.pid).status()
+            process = psutil.Process(self.pid)
+            work, stopped = sum(process.cpu_times()[:2]), process.status() == psutil.STATUS_STOPPED
         except psutil.Error:
             return False  # it is gone: its end is seen elsewhere
-        work = times.user + times.system
         if self._work_before is None:
             self._work_before = work
-        if missed < PATIENCE:
+        if self.quiet_s < self._heartbeat_s * PATIENCE:
             return False
-        works = work - self._work_before > 0.02 and status != psutil.STATUS_STOPPED
-        return not works or missed > WORKING_PATIENCE
+        if stopped or not self.ready:
+            return bool(stopped)
+        works = work - self._work_before > 0.02
+        return not works or self.quiet_s > self._heartbeat_s * WORKING_PATIENCE
 
     def death(self) -> Death:
         """Why it ended."""

@@ -45,6 +45,7 @@ class Ticket(Future[Body]):
         self.on_progress = on_progress
         self.timeout_s = timeout_s
         self.attempts = 0
+        self.finishing = False
         self._child = child
         self._released = False
         self._on_released: list[Callable[[], None]] = []
