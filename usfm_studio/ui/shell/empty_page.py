@@ -115,6 +115,7 @@ class BigChoice(Pressable):
         painter.setClipPath(clip)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawPixmap(QRectF(0, 0, rect.width(), high), self._picture, QRectF(self._picture.rect()))
+        painter.setClipRect(QRectF(0, 0, rect.width(), high), Qt.ClipOperation.IntersectClip)
         self._draw_outline(painter, scale)
         fade = QLinearGradient(QPointF(0, high * 0.55), QPointF(0, high))
         ground = colour("raised") if self.hasFocus() else paint.blend("panel", "raised", self.lit)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from usfm_studio.document.errors import StudioError
 from usfm_studio.ui.job import Job
-from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell import fonts
 from usfm_studio.ui.shell.controls import Button, Choice, Kind, Label, ProgressBar, Switch
+from usfm_studio.ui.shell.front import free_name
 from usfm_studio.ui.shell.overlay import TitledOverlay
 from usfm_studio.ui.shell.words import many
 from usfm_studio.ui.state import Notice
 from usfm_studio.verbs.export import ExportArguments, ExportResult, chosen
 from usfm_studio.verbs.export import run as export
 from usfm_studio.verbs.steps import Event
+
+if TYPE_CHECKING:
+    from usfm_studio.ui.session import Session
 
 WORDS = (
     ("seg", "DICOM SEG", "One object a file, for viewers and archives."),
@@ -32,17 +36,12 @@ WORDS = (
 """Format, what it is called, what it is for. All of `imaging.formats.EXPORT_TITLES` is here (tested)."""
 
 
-def ask_folder(parent: QWidget, title: str) -> str:
-    """A folder that the person points at; empty when she does not."""
-    return QFileDialog.getExistingDirectory(parent, title)
-
-
 class ExportPanel(TitledOverlay):
     """`told` carries how it ended."""
 
     told = Signal(object)  # Notice
 
-    def __init__(self, room: QWidget, session: Session, ask: Callable[[QWidget, str], str] = ask_folder) -> None:
+    def __init__(self, room: QWidget, session: Session, ask: Callable[[QWidget, str], str]) -> None:
         super().__init__(room, "Export", width=440)
         self._session, self._ask = session, ask
         self._job: Job | None = None
@@ -134,13 +133,3 @@ class ExportPanel(TitledOverlay):
         self.progress.hide()
         self._count()
         self.close_it()
-
-
-def free_name(folder: Path, name: str) -> Path:
-    """A path in a folder that nothing has yet: `name`, `name 2`, …"""
-    number = 1
-    path = folder / name
-    while path.exists():
-        number += 1
-        path = folder / f"{name} {number}"
-    return path

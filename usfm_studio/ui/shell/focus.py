@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import QFocusEvent, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QLineEdit, QPlainTextEdit, QTextEdit, QWidget
+from shiboken6 import isValid
 
 from usfm_studio.ui.shell.paint import painter_on
 from usfm_studio.ui.shell.theme import colour
@@ -45,6 +46,8 @@ def shape_of(widget: QWidget) -> Shape:
     """The ring's place on any widget."""
     if isinstance(widget, HasFocusShape):
         return widget.focus_shape()
+    if isinstance(widget, QAbstractScrollArea) or widget.property("ring") == "inside":
+        return Shape(QRectF(widget.rect()).adjusted(1, 1, -1, -1), 3, inside=True)
     return Shape(QRectF(widget.rect()))
 
 
@@ -79,7 +82,8 @@ class FocusRing(QWidget):
     def point_at(self, widget: QWidget | None) -> None:
         """Put the ring on a widget of this window, or take it away."""
         for watched in self._watched:
-            watched.removeEventFilter(self)
+            if isValid(watched):
+                watched.removeEventFilter(self)
         self._watched = []
         self._target = widget
         if widget is None:
@@ -101,14 +105,17 @@ class FocusRing(QWidget):
         return False
 
     def _focus_changed(self, _old: QWidget | None, new: QWidget | None) -> None:
+        if not isValid(self) or not isValid(self._window):
+            return
         wanted = new if new is not None and new.window() is self._window and _shows_ring(new) else None
+        _Held.by_keys = False
         if wanted is not self._target:
             self.point_at(wanted)
 
     def _place(self) -> None:
         if self._target is None:
             return
-        if not self._target.isVisible():
+        if not isValid(self._target) or not self._target.isVisible():
             self.hide()
             return
         shape = shape_of(self._target)
@@ -133,15 +140,24 @@ class FocusRing(QWidget):
         painter.end()
 
 
-class Keyboard:
-    """Whether the focus last moved by keyboard: the ring is for those who need it."""
-
+class _Held:
     by_keys = False
 
 
 def note_focus_reason(event: QFocusEvent) -> None:
     """Called by our controls when they get the focus."""
-    Keyboard.by_keys = event.reason() in _KEYBOARD
+    _Held.by_keys = event.reason() in _KEYBOARD
+
+
+def mark_keyboard() -> None:
+    """The next move of the focus comes from the keyboard."""
+    _Held.by_keys = True
+
+
+def focus_by_keys(widget: QWidget, reason: Qt.FocusReason = Qt.FocusReason.TabFocusReason) -> None:
+    """Give a widget the focus as Tab would: the ring shows, on the canvas and on Qt's own widgets too."""
+    mark_keyboard()
+    widget.setFocus(reason)
 
 
 def _shows_ring(widget: QWidget) -> bool:
@@ -149,7 +165,7 @@ def _shows_ring(widget: QWidget) -> bool:
         return False
     if isinstance(widget, QLineEdit | QPlainTextEdit | QTextEdit):
         return True
-    return Keyboard.by_keys or not isinstance(widget, HasFocusShape)
+    return _Held.by_keys
 
 
 def _stage_of(widget: QWidget, window: QWidget) -> QWidget:

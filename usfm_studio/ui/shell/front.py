@@ -12,7 +12,6 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from usfm_studio.document.resources import resource
-from usfm_studio.ui.shell.export_panel import ExportPanel, ask_folder, free_name
 from usfm_studio.ui.shell.key_editor import KeyEditor
 from usfm_studio.ui.shell.overlay import Overlay
 from usfm_studio.ui.shell.palette import Palette, action_entries
@@ -30,6 +29,21 @@ SAMPLE_FOLDER = "Sample"
 def ask_files(parent: QWidget, title: str) -> list[str]:
     """Files that the person points at."""
     return QFileDialog.getOpenFileNames(parent, title)[0]
+
+
+def ask_folder(parent: QWidget, title: str) -> str:
+    """A folder that the person points at; empty when she does not."""
+    return QFileDialog.getExistingDirectory(parent, title)
+
+
+def free_name(folder: Path, name: str) -> Path:
+    """A path in a folder that nothing has yet: `name`, `name 2`, …"""
+    number = 1
+    path = folder / name
+    while path.exists():
+        number += 1
+        path = folder / f"{name} {number}"
+    return path
 
 
 def projects_folder() -> Path:
@@ -103,6 +117,8 @@ class Front:
         self._overlay("export", lambda room: self._make_export(room)).open()
 
     def _make_export(self, room: QWidget) -> Overlay:
+        from usfm_studio.ui.shell.export_panel import ExportPanel  # its verb is not needed before
+
         panel = ExportPanel(room, self._window.session, lambda parent, title: self.ask_folder(parent, title))
         panel.told.connect(self._window.messages.show_notice)
         return panel

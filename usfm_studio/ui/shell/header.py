@@ -111,7 +111,7 @@ class LearningSign(QWidget):
         self.ring = ProgressRing("Learning")
         self._percent = Label("", size=fonts.SECONDARY, weight=600)
         self._left = Label("", size=fonts.SECONDARY, ink="muted")
-        self.stop_button = IconButton("player-stop-filled", "Stop and keep the best", size=16, side=28)
+        self.stop_button = IconButton("player-stop-filled", "Stop and keep the best", size=16, side=28, ink="text")
         self.stop_button.clicked.connect(self.stop)
         box = QHBoxLayout(self)
         box.setContentsMargins(8, 0, 0, 0)
@@ -214,7 +214,6 @@ class Header(QWidget):
             self.learning, 8, self.palette_button, self.settings_button,
         )  # fmt: skip
         _add(box, left)
-        box.setStretchFactor(self.details, 3)
         box.addStretch(1)
         _add(box, right)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter
-from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from usfm_studio.ui.shell import fonts, paint
 from usfm_studio.ui.shell.action import Action
 from usfm_studio.ui.shell.actions import GROUPS, in_group
-from usfm_studio.ui.shell.controls import Button, ElidedLabel, IconButton, Kind, Label, SearchField
+from usfm_studio.ui.shell.controls import Button, ElidedLabel, IconButton, Kind, Label, ScrollBox, SearchField
 from usfm_studio.ui.shell.controls.base import Pressable
 from usfm_studio.ui.shell.keymap import RESERVED, Keymap
 from usfm_studio.ui.shell.keys import MODIFIER_KEYS, names_of, shown
@@ -142,12 +142,8 @@ class KeyEditor(TitledOverlay):
         self.search = SearchField("Find an action", "Find an action")
         self.search.textChanged.connect(self._filter)
         self.content.addWidget(self.search)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setAccessibleName("Actions and their keys")
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inside = QWidget()
-        area.setWidget(inside)
+        area = ScrollBox(inside, "Actions and their keys")
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 12, 0)
         column.setSpacing(0)

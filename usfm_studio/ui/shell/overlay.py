@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from usfm_studio.ui.shell import fonts, paint
 from usfm_studio.ui.shell.controls import Heading, IconButton, Plate
+from usfm_studio.ui.shell.focus import focus_by_keys
 from usfm_studio.ui.shell.theme import colour, duration
 from usfm_studio.ui.shell.tokens import FADE_MS, PADDING, RADIUS_PALETTE
 
@@ -40,7 +41,7 @@ class Overlay(QWidget):
         self._place()
         self._light.setDuration(duration(FADE_MS))
         self._light.start()
-        self.first_focus().setFocus(Qt.FocusReason.ShortcutFocusReason)
+        focus_by_keys(self.first_focus(), Qt.FocusReason.ShortcutFocusReason)
 
     def close_it(self) -> None:
         """Hide it and give the keyboard back."""
@@ -84,7 +85,7 @@ class Overlay(QWidget):
             now = QApplication.focusWidget()
             at = stops.index(now) if now in stops else (-1 if forward else 0)
             reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
-            stops[(at + (1 if forward else -1)) % len(stops)].setFocus(reason)
+            focus_by_keys(stops[(at + (1 if forward else -1)) % len(stops)], reason)
         return True
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

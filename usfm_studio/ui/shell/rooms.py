@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell.action import Stage
+
+if TYPE_CHECKING:
+    from usfm_studio.ui.session import Session
 
 
 class CanvasLink(QObject):
@@ -31,7 +34,7 @@ class CanvasLink(QObject):
         """How much of the canvas a drawer hides at its left."""
 
 
-Make = Callable[[Session], QWidget]
+Make = Callable[["Session"], QWidget]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

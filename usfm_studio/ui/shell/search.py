@@ -39,21 +39,28 @@ def _run(wanted: str, query: str, low: str) -> Match | None:
 
 
 def _scattered(wanted: str, low: str) -> Match | None:
-    at: list[int] = []
-    score, place = 0.0, 0
-    for letter in wanted:
-        starts = [i for i in range(place, len(low)) if low[i] == letter and _begins_word(low, i)]
-        found = place if at and place < len(low) and low[place] == letter else -1
-        if found < 0:
-            found = starts[0] if starts else low.find(letter, place)
-        if found < 0:
-            return None
-        score += 4 if _begins_word(low, found) else 2 if at and found == at[-1] + 1 else 0
-        at.append(found)
-        place = found + 1
-    if score < 2 * len(wanted) - 2:
-        return None  # letters strewn over the text are no find
-    return Match(score - 0.01 * len(low), tuple(at))
+    """Beginnings of words: `prall` in "propose on all". Letters strewn over the text are no find."""
+    places = _beginnings(wanted, low, 0)
+    if places is None:
+        return None
+    words = sum(_begins_word(low, place) for place in places)
+    return Match(4 * len(wanted) - 2 * words - 0.01 * len(low), tuple(places))
+
+
+def _beginnings(wanted: str, low: str, start: int) -> list[int] | None:
+    if not wanted:
+        return []
+    for place in range(start, len(low)):
+        if low[place] != wanted[0] or not _begins_word(low, place):
+            continue
+        length = 1
+        while length < len(wanted) and place + length < len(low) and low[place + length] == wanted[length]:
+            length += 1
+        for taken in range(length, 0, -1):
+            rest = _beginnings(wanted[taken:], low, place + taken)
+            if rest is not None:
+                return [*range(place, place + taken), *rest]
+    return None
 
 
 def _begins_word(text: str, index: int) -> bool:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from usfm_studio.ui.shell import fonts, paint
 from usfm_studio.ui.shell.action import Action
 from usfm_studio.ui.shell.actions import GROUPS, in_group
-from usfm_studio.ui.shell.controls import Button, ElidedLabel, Heading
+from usfm_studio.ui.shell.controls import Button, ElidedLabel, Heading, ScrollBox
 from usfm_studio.ui.shell.keymap import Keymap
 from usfm_studio.ui.shell.keys import caps, shown
 from usfm_studio.ui.shell.overlay import TitledOverlay
@@ -53,14 +53,10 @@ class KeySheet(TitledOverlay):
 
     def __init__(self, room: QWidget, keymap: Keymap, edit: Callable[[], None]) -> None:
         super().__init__(room, "All keys", width=1080, top=24)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setAccessibleName("Keys")
         inside = QWidget()
-        area.setWidget(inside)
+        area = ScrollBox(inside, "Keys")
         self._columns = QHBoxLayout(inside)
-        self._columns.setContentsMargins(0, 0, 8, 0)
+        self._columns.setContentsMargins(8, 4, 12, 4)
         self._columns.setSpacing(32)
         for column in self._share_out(keymap):
             self._columns.addLayout(column, 1)

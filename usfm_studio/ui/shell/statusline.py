@@ -23,10 +23,10 @@ class Hints(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._hints: tuple[tuple[str, str], ...] = ()
-        self._passing = ""
-        self._passing_icon = ""
+        self._passing = self._passing_icon = ""
+        self._lasting = self._lasting_icon = ""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(STATUS - 1)
+        self.setFixedHeight(STATUS - 2)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(lambda: self.say(""))
@@ -45,6 +45,11 @@ class Hints(QWidget):
             self._timer.start(PASSING_MS)
         self.update()
 
+    def keep_saying(self, words: str, icon: str = "") -> None:
+        """The same for as long as nothing else is said; an empty text gives the place back to the hints."""
+        self._lasting, self._lasting_icon = words, icon
+        self.update()
+
     @property
     def said(self) -> str:
         """What stands there for a few seconds."""
@@ -52,19 +57,20 @@ class Hints(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """They give way."""
-        return QSize(40, STATUS - 1)
+        return QSize(40, STATUS - 2)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The pairs from the left; one that does not fit ends the line."""
         painter = paint.painter_on(self)
-        if self._passing:
+        words, icon = (self._passing, self._passing_icon) if self._passing else (self._lasting, self._lasting_icon)
+        if words:
             left = 0.0
-            if self._passing_icon:
-                ink = "ok" if self._passing_icon == "circle-check" else "warning"
-                draw_icon(painter, self._passing_icon, QRectF(0, 0, 14, self.height()), 14, colour(ink))
+            if icon:
+                ink = "ok" if icon == "circle-check" else "warning"
+                draw_icon(painter, icon, QRectF(0, 0, 14, self.height()), 14, colour(ink))
                 left = 20.0
             room = QRectF(left, 0, self.width() - left, self.height())
-            paint.text(painter, room, self._passing, colour("text"), fonts.SMALL, 500)
+            paint.text(painter, room, words, colour("text"), fonts.SMALL, 500)
         else:
             self._draw_pairs(painter)
         painter.end()
@@ -95,7 +101,7 @@ class StatusLine(QWidget):
         self.rule.setFixedHeight(12)
         self.device = Label("", size=fonts.SMALL, weight=500, ink="muted")
         box = QHBoxLayout(self)
-        box.setContentsMargins(PADDING, 1, PADDING, 0)
+        box.setContentsMargins(PADDING, 1, PADDING, 1)
         box.setSpacing(0)
         box.addWidget(self.hints, 1)
         for part in (12, self.undo_icon, 6, self.undo, 6, self.undo_key, 10, self.rule, 11, self.device):

@@ -45,6 +45,8 @@ QMenu::item {{ min-height: 32px; padding: 0 12px 0 6px; border-radius: {RADIUS}p
 QMenu::item:selected {{ background: {t.selected}; }}
 QMenu::item:disabled {{ color: {t.disabled}; background: transparent; }}
 QMenu::icon {{ padding-left: 10px; }}
+QMenu::item:checked {{ background: {t.hover}; }}
+QMenu::item:checked:selected {{ background: {t.selected}; }}
 QMenu::separator {{ height: 1px; background: {t.line2}; margin: 4px 8px; }}
 QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
 QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}

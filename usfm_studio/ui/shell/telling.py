@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -53,7 +54,7 @@ class Telling(QObject):
     def _engine(self) -> None:
         engine = self._window.session.engine
         self._window.header.show_engine(engine)
-        self._window.status.show_device(engine.device)
+        self._window.refresh_soon()
 
     def _files(self) -> None:
         state = self._window.session.bringing_in.state
@@ -79,8 +80,11 @@ class Telling(QObject):
         window.status.show_undo(situation.undo_name, shown(key) if key else "")
         if situation.page in PAGE_HINTS:
             window.status.hints.set_hints(PAGE_HINTS[situation.page])
-        elif situation.page == "empty":
-            window.status.hints.set_hints((("", COMPLETE),))
+        empty = situation.page == "empty"
+        window.status.hints.keep_saying(COMPLETE if empty else "", "circle-check")
+        window.status.show_device(
+            f"Version {version('usfm-studio')} · not for diagnosis" if empty else session.engine.device
+        )
         if project is None and window.page not in ("empty",):
             window.show_page("empty")
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from usfm_studio.document.edit import Change
-from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell.action import Situation, Stage
 from usfm_studio.ui.shell.actions import BY_ID
 from usfm_studio.ui.shell.bar import MessageBar
 from usfm_studio.ui.shell.dispatch import Dispatcher
 from usfm_studio.ui.shell.empty_page import EmptyPage
-from usfm_studio.ui.shell.focus import FocusRing
+from usfm_studio.ui.shell.focus import FocusRing, focus_by_keys, mark_keyboard
 from usfm_studio.ui.shell.front import Front, recent_of
 from usfm_studio.ui.shell.header import Header
 from usfm_studio.ui.shell.keymap import Keymap
@@ -29,6 +29,9 @@ from usfm_studio.ui.shell.theme import apply_theme, set_motion
 from usfm_studio.ui.shell.work_page import WorkPage
 from usfm_studio.ui.shell.work_room import WorkRoom
 from usfm_studio.ui.shell.zones import next_zone
+
+if TYPE_CHECKING:
+    from usfm_studio.ui.session import Session
 
 SMALLEST = (1024, 640)
 FIRST_SIZE = (1280, 800)
@@ -153,7 +156,7 @@ class Window(QWidget):
         if name == "work":
             self.work().link.widget.setFocus()
         elif name == "empty":
-            self.empty.study.setFocus()
+            focus_by_keys(self.empty.study)
 
     @property
     def page(self) -> str:
@@ -227,6 +230,11 @@ class Window(QWidget):
         """Move the keyboard to the next part of the window."""
         parts: tuple[QWidget, ...] = self._work.zones() if self._work is not None and self._page == "work" else ()
         next_zone((*(parts or (self.pages.currentWidget(),)), self.messages, self.header), by)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab: the ring shows wherever it leads."""
+        mark_keyboard()
+        return super().focusNextPrevChild(forward)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Listen to the keys before the widgets do; tell when the first page is painted."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell.action import Situation
 from usfm_studio.ui.shell.actions import BY_ID
 from usfm_studio.ui.shell.keymap import Keymap
@@ -14,6 +15,9 @@ from usfm_studio.ui.shell.proposal_bar import ProposalBar
 from usfm_studio.ui.shell.rooms import CanvasLink, Rooms
 from usfm_studio.ui.shell.toolstrip import ToolStrip
 from usfm_studio.ui.shell.work_page import WorkPage
+
+if TYPE_CHECKING:
+    from usfm_studio.ui.session import Session
 
 
 class Below(QWidget):

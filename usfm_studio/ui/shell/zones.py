@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QWidget
 
+from usfm_studio.ui.shell.focus import focus_by_keys
+
 
 def first_stop(zone: QWidget) -> QWidget | None:
     """The first thing in a zone that Tab would reach; the zone itself when it takes the keyboard."""
@@ -30,5 +32,5 @@ def next_zone(zones: Sequence[QWidget | None], by: int) -> QWidget | None:
     here = next((n for n, (zone, _) in enumerate(stops) if focus is zone or (focus and zone.isAncestorOf(focus))), None)
     at = (-1 if by > 0 else 0) if here is None else here
     stop = stops[(at + by) % len(stops)][1]
-    stop.setFocus(Qt.FocusReason.TabFocusReason)
+    focus_by_keys(stop)
     return stop

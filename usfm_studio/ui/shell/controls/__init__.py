@@ -8,7 +8,7 @@ from usfm_studio.ui.shell.controls.buttons import Button, IconButton, Kind, Link
 from usfm_studio.ui.shell.controls.choices import Segmented, Slider, Switch, Tabs, Tick
 from usfm_studio.ui.shell.controls.fields import Choice, Field, SearchField
 from usfm_studio.ui.shell.controls.labels import ElidedLabel, Heading, Label, SectionHead
-from usfm_studio.ui.shell.controls.layout import Card, ListRow, Plate, Rule, column, row
+from usfm_studio.ui.shell.controls.layout import Card, ListRow, Plate, Rule, ScrollBox, column, row
 from usfm_studio.ui.shell.controls.marks import (
     Chip,
     IconMark,
@@ -22,6 +22,6 @@ from usfm_studio.ui.shell.controls.marks import (
 
 __all__ = [
     "Button", "Card", "Chip", "Choice", "ElidedLabel", "Field", "Heading", "IconButton", "IconMark", "KeyCap", "Kind",
-    "Label", "LinkButton", "ListRow", "Pill", "Plate", "Pose", "ProgressBar", "ProgressRing", "Rule", "SearchField",
-    "SectionHead", "Segmented", "Slider", "StateDot", "Swatch", "Switch", "Tabs", "Tick", "ToolButton", "column", "row",
+    "Label", "LinkButton", "ListRow", "Pill", "Plate", "Pose", "ProgressBar", "ProgressRing", "Rule", "ScrollBox",
+    "SearchField", "SectionHead", "Segmented", "Slider", "StateDot", "Swatch", "Switch", "Tabs", "Tick", "ToolButton", "column", "row",
 ]  # fmt: skip

@@ -149,10 +149,11 @@ class IconButton(Pressable):
         key: str = "",
         size: int = 18,
         side: int = CONTROL,
+        ink: str = "muted",
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._icon, self._size, self._side = icon, size, side
+        self._icon, self._size, self._side, self._ink = icon, size, side, ink
         self.setFixedSize(side, side)
         self.set_name(name, key)
 
@@ -185,7 +186,7 @@ class IconButton(Pressable):
         elif chosen:
             ink = colour("accent")
         else:
-            ink = paint.blend("muted", "text", self.lit)
+            ink = paint.blend(self._ink, "text", self.lit)
         draw_icon(painter, self._icon, rect, self._size, ink.name())
 
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from usfm_studio.ui.shell import paint
 from usfm_studio.ui.shell.controls.base import Pressable
@@ -60,6 +60,20 @@ class Rule(QWidget):
         painter = QPainter(self)
         painter.fillRect(self.rect(), colour(self._ink))
         painter.end()
+
+
+class ScrollBox(QScrollArea):
+    """Room for more than fits, up and down only; the ground behind it shows through."""
+
+    def __init__(self, inside: QWidget, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidget(inside)
+        inside.setAutoFillBackground(False)
+        self.viewport().setAutoFillBackground(False)
 
 
 class Card(QWidget):

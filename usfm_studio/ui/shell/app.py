@@ -1,0 +1,122 @@
+"""The window's process: one application, one session, one window. Engine and readers start after the first paint."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import time
+
+import psutil
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QWidget
+
+from usfm_studio.children import log
+from usfm_studio.ui.session import Session
+from usfm_studio.ui.shell.rooms import Rooms
+from usfm_studio.ui.shell.settings import SettingsStore
+from usfm_studio.ui.shell.theme import apply_theme
+from usfm_studio.ui.shell.window import Window
+from usfm_studio.ui.work_canvas import work_canvas
+from usfm_studio.verbs.house import Options
+
+
+def main(project: Path | None = None) -> int:
+    """Open the window, on a project if one is named. Answers the exit status."""
+    return _run(lambda window: window.front.enter_project(project) if project is not None else None)
+
+
+def show_sample() -> int:
+    """Open the window on the sample project."""
+    return _run(lambda window: window.front.open_sample())
+
+
+def _run(then: Callable[[Window], object]) -> int:
+    application = application_for_window()
+    window = open_window(SettingsStore())
+    window.painted.connect(lambda: QTimer.singleShot(0, lambda: _begin(window, then)))
+    window.show()
+    return application.exec()
+
+
+def _begin(window: Window, then: Callable[[Window], object]) -> None:
+    then(window)
+    window.session.start_engine()
+
+
+def application_for_window() -> QApplication:
+    """The application in its theme; made once. `OMP_WAIT_POLICY` is handed down to every child."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    found = QApplication.instance()
+    application = found if isinstance(found, QApplication) else QApplication(sys.argv[:1])
+    application.setApplicationName("USFM Studio")
+    application.setDesktopFileName("usfm-studio")
+    return application
+
+
+def open_window(store: SettingsStore, options: Options | None = None) -> Window:
+    """A window with a session of its own; not shown yet."""
+    log.configure("window", None)
+    application = application_for_window()
+    apply_theme(application, store.now.theme)
+    session = Session(options)
+    session.house.readers, session.house.spare = 2, True
+    return Window(session, furnished(), store)
+
+
+def furnished() -> Rooms:
+    """The rooms of the program. Pages that are not shown at start are imported when they are."""
+    from usfm_studio.ui.worklist.filmstrip import Filmstrip
+    from usfm_studio.ui.worklist.thumbnails import Thumbnails
+
+    pictures: dict[int, Thumbnails] = {}
+
+    def thumbnails(session: Session) -> Thumbnails:
+        return pictures.setdefault(id(session), Thumbnails(session))
+
+    def inspector(session: Session) -> QWidget:
+        from usfm_studio.ui.review.inspector import Inspector
+
+        return Inspector(session)
+
+    def timeline(session: Session) -> QWidget:
+        from usfm_studio.ui.worklist.timeline import Timeline
+
+        return Timeline(session)
+
+    def worklist(session: Session) -> QWidget:
+        from usfm_studio.ui.worklist.drawer import Drawer
+
+        return Drawer(session, thumbnails(session))
+
+    def learn(session: Session) -> QWidget:
+        from usfm_studio.ui.training.learn_page import LearnPage
+
+        return LearnPage(session)
+
+    def verdict(session: Session) -> QWidget:
+        from usfm_studio.ui.training.verdict_page import VerdictPage
+
+        return VerdictPage(session)
+
+    def files(session: Session) -> QWidget:
+        from usfm_studio.ui.worklist.import_page import ImportPage
+
+        return ImportPage(session)
+
+    return Rooms(
+        canvas=work_canvas,
+        inspector=inspector,
+        filmstrip=lambda session: Filmstrip(session, thumbnails(session)),
+        timeline=timeline,
+        worklist=worklist,
+        learn=learn,
+        verdict=verdict,
+        files=files,
+    )
+
+
+def ms_since_process_start() -> float:
+    """How long this process has been alive, in milliseconds."""
+    return float(1000 * (time() - psutil.Process().create_time()))
