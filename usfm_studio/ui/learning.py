@@ -16,6 +16,7 @@ from usfm_studio.document.annotation import State
 from usfm_studio.document.edit import change_of
 from usfm_studio.document.errors import Interrupted, StudioError
 from usfm_studio.document.frame import FrameId
+from usfm_studio.document.model_card import ModelCard
 from usfm_studio.ui.job import Job
 from usfm_studio.ui.state import STAGES, ModelRow, Notice, Readiness, TrainingState, Verdict, WorstFrame
 from usfm_studio.verbs import models as shelf_verb
@@ -80,16 +81,22 @@ class Learning(QObject):
         return rows
 
     @property
-    def proposer_name(self) -> str:
-        """Name of the model that proposes for the frame in view; empty when none does."""
+    def proposer(self) -> ModelCard | None:
+        """Card of the model that proposes for the frame in view; None when none does."""
         project, instance = self._session.project, self._session.instance
         if project is None or instance is None:
-            return ""
+            return None
         champion = project.models.champion(self._session.exam)
         if champion:
-            return project.models.card(champion).name
+            return project.models.card(champion)
         starter = starter_for(instance, self._session.exam)
-        return read_card(starter).name if starter else ""
+        return read_card(starter) if starter else None
+
+    @property
+    def proposer_name(self) -> str:
+        """Name of the model that proposes for the frame in view; empty when none does."""
+        card = self.proposer
+        return card.name if card is not None else ""
 
     def promote(self, digest: str) -> None:
         """Let this model propose; its words replace the earlier one's on frames that nobody touched."""

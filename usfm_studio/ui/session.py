@@ -291,13 +291,13 @@ class Session(QObject):
         engine = self.house.engine
         if not self._engine_watched:
             self._engine_watched = True
-            engine.on_state(lambda state: self._engine_elsewhere.emit(str(state)))
+            engine.on_state(lambda state: self._engine_elsewhere.emit(type(state).__name__))
             ticket = engine.device()
             ticket.add_done_callback(lambda _t: self._engine_elsewhere.emit("Ready"))
             self._device_ticket = ticket
 
     def _on_engine(self, state: str) -> None:
-        kind, text = ENGINE_TEXTS.get(state.rpartition(".")[2].capitalize(), ("ready", "Engine · {device}"))
+        kind, text = ENGINE_TEXTS.get(state, ("ready", "Engine · {device}"))
         device = self._device_name()
         before = self.engine
         self.engine = EngineState(kind=kind, text=text.format(device=device or "…"), device=device)

@@ -72,9 +72,9 @@ class Curve(QWidget):
 
     def _draw_grid(self, painter: QPainter, area: QRectF) -> None:
         low, high = self._range
-        for part in range(4):
-            value = low + (high - low) * part / 3
-            y = area.bottom() - area.height() * part / 3
+        for line in range(4):
+            value = low + (high - low) * line / 3
+            y = area.bottom() - area.height() * line / 3
             painter.setPen(QPen(colour("line"), 1))
             painter.drawLine(QPointF(area.left(), round(y) + 0.5), QPointF(area.right(), round(y) + 0.5))
             rect = QRectF(0, y - 9, _LEFT - 8, 18)

@@ -255,8 +255,9 @@ class LearnPage(QWidget):
     def _show_sources(self, state: TrainingState) -> None:
         while self._learns.count():
             item = self._learns.takeAt(0)
-            if item is not None and item.widget():
-                item.widget().deleteLater()
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.deleteLater()
         lines = [(name, f"{count} frame{'s' if count != 1 else ''}") for name, count in state.segment_frames]
         if state.frames_empty:
             lines.append(("Nothing to mark", f"{state.frames_empty} frames"))
