@@ -21,6 +21,7 @@ _KEYBOARD = (
     Qt.FocusReason.BacktabFocusReason,
     Qt.FocusReason.ShortcutFocusReason,
 )
+_RETURNS = (Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocusReason)
 _MOVES = (QEvent.Type.Move, QEvent.Type.Resize, QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.Paint)
 
 
@@ -108,7 +109,8 @@ class FocusRing(QWidget):
         if not isValid(self) or not isValid(self._window):
             return
         wanted = new if new is not None and new.window() is self._window and _shows_ring(new) else None
-        _Held.by_keys = False
+        if new is not None:
+            _Held.before, _Held.by_keys = _Held.by_keys, False
         if wanted is not self._target:
             self.point_at(wanted)
 
@@ -141,17 +143,18 @@ class FocusRing(QWidget):
 
 
 class _Held:
-    by_keys = False
+    by_keys = False  # the move that is under way
+    before = False  # the last one
 
 
 def note_focus_reason(event: QFocusEvent) -> None:
-    """Called by our controls when they get the focus."""
-    _Held.by_keys = event.reason() in _KEYBOARD
+    """Called by our controls when they get the focus. Coming back to the window is no move of its own."""
+    _Held.by_keys = _Held.before if event.reason() in _RETURNS else event.reason() in _KEYBOARD
 
 
 def mark_keyboard() -> None:
     """The next move of the focus comes from the keyboard."""
-    _Held.by_keys = True
+    _Held.by_keys = _Held.before = True
 
 
 def focus_by_keys(widget: QWidget, reason: Qt.FocusReason = Qt.FocusReason.TabFocusReason) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
+from usfm_studio import __version__
 from usfm_studio.ui.shell.action import Situation
 from usfm_studio.ui.shell.actions import BY_ID
 from usfm_studio.ui.shell.keys import shown
@@ -16,6 +16,7 @@ from usfm_studio.ui.state import Notice
 if TYPE_CHECKING:
     from usfm_studio.ui.shell.window import Window
 
+VERSION = f"Version {__version__} · not for diagnosis"
 COMPLETE = "Complete on this computer: model, sample and help are installed. Nothing was fetched."
 PAGE_HINTS = {
     "learn": (("Esc", "back to work; learning goes on"),),
@@ -82,9 +83,7 @@ class Telling(QObject):
             window.status.hints.set_hints(PAGE_HINTS[situation.page])
         empty = situation.page == "empty"
         window.status.hints.keep_saying(COMPLETE if empty else "", "circle-check")
-        window.status.show_device(
-            f"Version {version('usfm-studio')} · not for diagnosis" if empty else session.engine.device
-        )
+        window.status.show_device(VERSION if empty else session.engine.device)
         if project is None and window.page not in ("empty",):
             window.show_page("empty")
 

@@ -23,5 +23,6 @@ from usfm_studio.ui.shell.controls.marks import (
 __all__ = [
     "Button", "Card", "Chip", "Choice", "ElidedLabel", "Field", "Heading", "IconButton", "IconMark", "KeyCap", "Kind",
     "Label", "LinkButton", "ListRow", "Pill", "Plate", "Pose", "ProgressBar", "ProgressRing", "Rule", "ScrollBox",
-    "SearchField", "SectionHead", "Segmented", "Slider", "StateDot", "Swatch", "Switch", "Tabs", "Tick", "ToolButton", "column", "row",
+    "SearchField", "SectionHead", "Segmented", "Slider", "StateDot", "Swatch", "Switch", "Tabs", "Tick", "ToolButton",
+    "column", "row",
 ]  # fmt: skip
