@@ -1,1 +1,1 @@
-"""Numbers from masks and calibration: areas now, lengths and formulas later. No Qt, no torch."""
+"""Lengths, areas and ellipses from masks and calibration. Pure functions; no Qt, no torch, no files."""
