@@ -13,17 +13,17 @@ from usfm_studio.ui.canvas.texts import CornerTexts
 from usfm_studio.ui.canvas.view import CanvasView
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell.rooms import CanvasLink
+from usfm_studio.ui.shell.zoom_drag import ZoomDrag
 from usfm_studio.ui.state import Item
 from usfm_studio.ui.tools.brush import Brush
 from usfm_studio.ui.tools.eraser import ERASER
 from usfm_studio.ui.tools.lasso import Lasso
 from usfm_studio.ui.tools.polygon import Polygon
 from usfm_studio.ui.tools.select import Select
-from usfm_studio.ui.tools.tool import Cancel, Commit, Tool
+from usfm_studio.ui.tools.tool import Cancel, Commit, Key, Tool
 
 TOOLS: dict[str, Tool] = {tool.name: tool for tool in (Select(), Brush(), ERASER, Polygon(), Lasso())}
 LOOKS = (Overlay.FULL, Overlay.OUTLINES)
-ZOOM_KEY = 1.25
 
 
 class WorkCanvas:
@@ -33,6 +33,7 @@ class WorkCanvas:
         self._session = session
         self.view = CanvasView()
         self.link = CanvasLink(self.view, self)
+        self._zoom_drag = ZoomDrag(self.view, self.view.zoom_by)
         self._look = Overlay.FULL
         self._texts_on = True
         self._soon = QTimer(self.view)
@@ -143,6 +144,10 @@ class WorkCanvas:
         self.view.set_inverted(on)
         self.link.view_changed.emit()
 
+    def toggle_inverted(self) -> None:
+        """Black for white, and back."""
+        self.set_inverted(not self.link.inverted)
+
     def set_tool(self, name: str) -> None:
         """Take up a tool by its name."""
         if name in TOOLS:
@@ -159,6 +164,10 @@ class WorkCanvas:
         self.link.overlays = on
         self.view.set_overlay(self._look if on else Overlay.NONE)
         self.link.view_changed.emit()
+
+    def toggle_overlays(self) -> None:
+        """Show or hide all outlines."""
+        self.set_overlays(not self.link.overlays)
 
     def set_peeking(self, on: bool) -> None:
         """Hide all but a hair of the outlines while a key is held."""
@@ -183,9 +192,15 @@ class WorkCanvas:
         self.view.hold_hand(on)
 
     def set_zooming(self, on: bool) -> None:
-        """Zoom in while a key is held down, a step a call."""
-        if on:
-            self.view.zoom_in(ZOOM_KEY)
+        """While on, dragging up and down zooms."""
+        self._zoom_drag.set_on(on)
+
+    def take_key(self, name: str) -> bool:
+        """Whether a gesture in progress takes Enter or Backspace for itself; then it has done so."""
+        if not self.view.gesture_active:
+            return False
+        self.view.use_tool(Key(name=name))
+        return True
 
     def cancel(self) -> None:
         """Let go of the stroke; with none, take up the select tool."""
@@ -195,8 +210,10 @@ class WorkCanvas:
             self.set_tool("select")
 
     def next_segment(self, by: int) -> None:
-        """Select the next segment of the schema."""
-        values = [segment.value for segment in self._session.schema.segments]
+        """Select the next segment that is marked or proposed here; where there is none, the next of the schema."""
+        waiting = self._session.proposed
+        there = {*self._session.mask().values(), *(waiting.values if waiting is not None else ())}
+        values = [s.value for s in self._session.schema.segments if not there or s.value in there]
         if values:
             at = values.index(self._session.segment) if self._session.segment in values else -1
             self._session.select_segment(values[(at + by) % len(values)])
