@@ -167,7 +167,8 @@ def _painted_tile(tile: Tile, spans: Spans, value: int, replaces: Collection[int
     if not cover.any():
         return None
     new = tile.copy()
-    np.copyto(new[y0:y1, x0:x1], np.uint8(value), where=cover)
+    chosen = np.negative(cover.view(np.uint8))  # 255 where painted: bit operations run faster than a masked copy
+    new[y0:y1, x0:x1] = old ^ ((old ^ np.uint8(value)) & chosen)
     new.flags.writeable = False
     return new
 

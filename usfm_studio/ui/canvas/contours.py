@@ -39,13 +39,18 @@ class Loops:
         scale, offset = np.asarray(scale_xy, np.float32), np.asarray(offset_xy, np.float32)
         return Loops(self.points * scale + offset, self.starts)
 
-    def thinned(self, every: int) -> Loops:
-        """Every n-th point of each loop (of loops too short for that, all)."""
+    def thinned(self, every: int, bend: float) -> Loops:
+        """Every n-th point of each loop, and all where it bends; loops too short to spare any stay whole.
+
+        `bend` is how far a point may lie from the middle of its neighbours two steps away, in units of the points.
+        """
         if every <= 1 or not len(self):
             return self
         lengths = np.diff(self.starts)
         place = np.arange(len(self.points)) - np.repeat(self.starts[:-1], lengths)
         keep = (place % every == 0) | np.repeat(lengths < 4 * every, lengths)
+        away = self.points - (np.roll(self.points, 2, axis=0) + np.roll(self.points, -2, axis=0)) * np.float32(0.5)
+        keep |= np.abs(away).sum(axis=1) > bend
         kept = np.concatenate([[0], np.cumsum(keep)])
         return Loops(self.points[keep], kept[self.starts])
 

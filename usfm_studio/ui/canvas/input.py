@@ -1,14 +1,15 @@
-"""All input of the canvas in one place: an event filter that hands each kind to who understands it."""
+"""All input of the canvas in one place: each kind of event goes to who understands it."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QNativeGestureEvent, QTabletEvent, QTouchEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QWidget
 
 from usfm_studio.ui.canvas.momentary import Momentary
+from usfm_studio.ui.canvas.pen import PenWatch
 from usfm_studio.ui.canvas.pointer import Pointer, Steered, modifiers_of
 from usfm_studio.ui.canvas.touch import Touch
 from usfm_studio.ui.tools.tool import Cancel, Key, Modifiers
@@ -56,20 +57,15 @@ class Keyed(Steered, Protocol):
         """Ctrl, Shift or Alt went down or up."""
 
 
-class Input(QObject):
-    """Watches the canvas, and the application for pens that come near or leave."""
+class Input:
+    """Knows what a person does to the canvas."""
 
     def __init__(self, canvas: QWidget, steered: Keyed) -> None:
-        super().__init__(canvas)
         self._canvas = steered
-        self._watched = canvas
         self._pointer = Pointer(steered)
-        self._touch = Touch(steered, self)
+        self._pen = PenWatch(self._pointer.pen_left, canvas)
+        self._touch = Touch(steered, canvas)
         self._momentary = Momentary()
-        canvas.installEventFilter(self)
-        application = QApplication.instance()
-        if application is not None:
-            application.installEventFilter(self)
 
     @property
     def held(self) -> str:
@@ -80,21 +76,16 @@ class Input(QObject):
         """Forget what is held: the gesture was ended from elsewhere."""
         self._pointer.let_go()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Handle input of the canvas; everything else goes its way."""
-        if watched is not self._watched:
-            if event.type() == QEvent.Type.TabletEnterProximity:
-                self._pointer.pen_near = True
-            elif event.type() == QEvent.Type.TabletLeaveProximity:
-                self._pointer.pen_left()
-            return False
+    def take(self, event: QEvent) -> bool:
+        """Act on an event of the canvas. False: the widget goes on with it."""
         kind = event.type()
         if kind in _MOUSE and isinstance(event, QMouseEvent):
             return self._mouse(event)
         if kind in _TABLET and isinstance(event, QTabletEvent):
+            self._pen.seen()
             self._pointer.tablet(event)
         elif kind in _TOUCH and isinstance(event, QTouchEvent):
-            if not self._pointer.pen_near:  # a palm
+            if not self._pen.near:  # a palm
                 self._touch.follow(event)
         elif kind == QEvent.Type.Wheel and isinstance(event, QWheelEvent):
             self._pointer.wheel(event)

@@ -29,8 +29,10 @@ from usfm_studio.ui.canvas.styles import (
 
 REACH = compose.WIDEST + 4.0
 """How far, in logical pixels, a changed pixel can change what is drawn."""
-_POINT_EVERY = 1.6  # device pixels between two points of a drawn outline
+_POINT_EVERY = 6.0  # device pixels between two points of a drawn outline, where it hardly bends
+_BEND = 0.3  # device pixels that count as a bend
 _EASE_MARGIN = 6  # samples around what is drawn, so that easing does not feel the cut
+_JOIN = Qt.PenJoinStyle.BevelJoin  # outlines bend little from point to point, and round joins cost twice as much
 _ELEMENT = np.dtype([("kind", ">i4"), ("x", ">f8"), ("y", ">f8")])
 
 
@@ -95,8 +97,9 @@ def visible_loops(
         if style_of(segments.styles, value).visible:
             loops = _loops_of(ids, value, finest < PIXELS_SHOW_FROM)
             if len(loops):
-                thin = int(_POINT_EVERY / (step * finest))
-                yield value, loops.thinned(thin).mapped((sx * step, sy * step), offset)
+                pitch = step * finest  # device pixels between two samples
+                thin = loops.thinned(int(_POINT_EVERY / pitch), _BEND / pitch)
+                yield value, thin.mapped((sx * step, sy * step), offset)
 
 
 def _loops_of(ids: Ids, value: int, smooth: bool) -> Loops:
@@ -134,7 +137,7 @@ def _draw_outlines(painter: QPainter, drawn: list[_Drawn], look: Look) -> None:
     for item in drawn:
         halo = QColor(0, 0, 0, round(255 * look.halo_alpha))
         pen = QPen(halo, _width(item, look) + 2 * HALO_PX, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap)
-        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        pen.setJoinStyle(_JOIN)
         painter.strokePath(item.path, pen)
     for item in drawn:
         painter.strokePath(item.path, _pen(QColor(item.style.colour), _width(item, look), look))
@@ -145,7 +148,7 @@ def _width(item: _Drawn, look: Look) -> float:
 
 
 def _pen(colour: QColor, width: float, look: Look) -> QPen:
-    pen = QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap, Qt.PenJoinStyle.RoundJoin)
+    pen = QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap, _JOIN)
     if look.dash is not None:
         pen.setDashPattern([length / width for length in look.dash])
     return pen

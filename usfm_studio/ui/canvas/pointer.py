@@ -69,7 +69,6 @@ class Pointer:
         self._pressed_at = QPointF()
         self._clicked = True
         self._turned = 0.0
-        self.pen_near = False
 
     @property
     def uses_tool(self) -> bool:
@@ -121,7 +120,6 @@ class Pointer:
 
     def pen_left(self) -> None:
         """The pen is out of reach: a stroke under way ends and is kept."""
-        self.pen_near = False
         if self._held == "tool":
             self.let_go()
             self._canvas.use_tool(Finish())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QRegion
 from PySide6.QtWidgets import QWidget
 
@@ -72,6 +72,8 @@ class CanvasView(QWidget):
     key_tapped = Signal(str)
     """`X` or `Space`, pressed and let go quickly (held, they peek and move the image)."""
 
+    _built = False  # Qt sends events while the widget is being made
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._key: FrameId | None = None
@@ -92,6 +94,7 @@ class CanvasView(QWidget):
         self.setAccessibleName("Image")
         self.setMinimumSize(160, 120)
         self._input = Input(self, self)
+        self._built = True
 
     # What is shown.
 
@@ -445,8 +448,7 @@ class CanvasView(QWidget):
         region = self._stage.stale(self._navigation.grid)
         if self._stage.tags_stale and self._settles:
             region = region.united(self._settle())
-        if not region.isEmpty():
-            self.update(region)
+        self.update(region)
 
     @property
     def _settles(self) -> bool:
@@ -483,6 +485,10 @@ class CanvasView(QWidget):
         self._navigation.view_is((self.width(), self.height()), ratio, (shift[0], shift[1]))
 
     # Qt.
+
+    def event(self, event: QEvent) -> bool:
+        """Input first; what it does not take goes Qt's way."""
+        return (self._built and self._input.take(event)) or super().event(event)
 
     def sizeHint(self) -> QSize:
         """What the smallest supported window leaves for the canvas."""

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 
 from usfm_studio.document.edit import paint
-from usfm_studio.document.mask import Mask, Tile, TileIndex
+from usfm_studio.document.mask import Mask, Tile, TileIndex, changed_tiles
 from usfm_studio.document.rasterise import Box, Spans, paint_spans
 from usfm_studio.ui.tools.tool import NOTHING, Commit, Nothing, Preview, Scene
 
@@ -50,7 +50,7 @@ def first_preview(scene: Scene, mask: Mask, box: Box | None, adopted: int) -> Pr
 
 def end(scene: Scene, base: Mask, mask: Mask, word: str, adopted: int) -> Commit | Nothing:
     """The edit of a whole gesture; nothing when it left every pixel of what it began with as it was."""
-    if mask is base or mask.same_as(base):
+    if not changed_tiles(base, mask):
         return NOTHING
     verb = "Edit proposal" if adopted else word
     name = f"{verb}, {scene.segment_name}" if scene.segment_name else verb
