@@ -15,6 +15,7 @@ from tests.project.making import a_model, a_project, propose, stroke
 from usfm_studio.document.edit import SetChampion
 from usfm_studio.document.errors import StudioError
 from usfm_studio.project import faults, tables
+from usfm_studio.project.ballast import Ballast
 from usfm_studio.project.check import problems
 from usfm_studio.project.project import Project
 
@@ -86,7 +87,9 @@ def main(folder: Path, action: str, kinds: str) -> None:
     a_project(folder / "template").close()
     model = a_model(folder / "run" / "model")
     for number in range(1, TRIES):
-        shutil.copytree(folder / "template", folder / "p")
+        shutil.copytree(folder / "template", folder / "p", ignore=shutil.ignore_patterns("ballast"))
+        if action == "ENOSPC":
+            Ballast(folder / "p").make()
         attempt = dying if action == "exit" else failing
         status, told = in_a_fork(attempt, folder / "p", model, f"{action}:{kinds}:{number}")
         assert status in ((0, faults.EXIT_STATUS) if action == "exit" else (0,)), (number, status, told)

@@ -47,7 +47,7 @@ def _forked(function, arguments) -> tuple[int, int]:
         try:
             function(*arguments, lambda line: os.write(writing, f"{line}\n".encode()))
             status = 0
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - the fork must end here, whatever it was
             traceback.print_exc()
         finally:
             os._exit(status)

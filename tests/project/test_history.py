@@ -15,7 +15,20 @@ from usfm_studio.project.project import Project
 
 from .making import a_project, an_instance, contents, propose, set_state, stroke
 
-ACTS = ("stroke", "stroke", "layer", "state", "several", "champion", "schema", "instance", "propose", "undo", "redo", "reopen")
+ACTS = (
+    "stroke",
+    "stroke",
+    "layer",
+    "state",
+    "several",
+    "champion",
+    "schema",
+    "instance",
+    "propose",
+    "undo",
+    "redo",
+    "reopen",
+)
 
 
 class Walk:

@@ -89,7 +89,9 @@ def test_on_a_network_drive_another_hosts_name_keeps_the_lock(tmp_path):
 
 @pytest.mark.parametrize(("kind", "network"), [("ext4", False), ("nfs4", True), ("cifs", True), ("fuse.sshfs", True)])
 def test_network_drives_are_told_by_their_file_system(tmp_path, kind, network):
-    mounts = f"20 1 8:1 / / rw - ext4 /dev/sda rw\n30 20 0:50 / {tmp_path} rw,relatime shared:9 - {kind} host:/share rw\n"
+    mounts = (
+        f"20 1 8:1 / / rw - ext4 /dev/sda rw\n30 20 0:50 / {tmp_path} rw,relatime shared:9 - {kind} host:/share rw\n"
+    )
     assert is_network(tmp_path / "deeper", mounts) is network
     assert is_network(tmp_path.parent, mounts) is False
 

@@ -328,7 +328,9 @@ def test_names_that_are_no_text_and_paths_beyond_ascii_are_kept(tmp_path):
     odd = b"scan\xff.png".decode("utf-8", "surrogateescape")
     with a_project(folder) as project:
         add(project, an_instance(7, name=odd, path=f"/nowhere/{odd}"))
-        painted = paint(f"Brush {odd}", first(project), project.mask(first(project)), Mask.from_array(a_mask((300, 520), 1)))
+        painted = paint(
+            f"Brush {odd}", first(project), project.mask(first(project)), Mask.from_array(a_mask((300, 520), 1))
+        )
         project.apply(painted)
         before = contents(project)
     with Project.open(folder) as project:

@@ -171,8 +171,10 @@ class Journal:
     def _next(self, tidy: bool) -> Entry | _Task | None:
         """What is to be done next; None when it is time to tidy up, or to end."""
         with self._turn:
-            wait_s = RETRY_S if self._saved.error else IDLE_S if tidy or self._when_idle else None
-            self._turn.wait_for(lambda: self._queue or self._closing, wait_s)
+            while not self._queue and not self._closing:
+                wait_s = RETRY_S if self._saved.error else IDLE_S if tidy or self._when_idle else None
+                if not self._turn.wait(wait_s):
+                    return None
             return self._queue[0] if self._queue else None
 
     def _group(self, first: Entry) -> list[Entry]:
