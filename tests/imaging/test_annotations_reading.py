@@ -215,7 +215,7 @@ def test_a_scaled_volume_counts_by_its_true_values(tmp_path):
     assert np.array_equal(masks[key_of(STILL)], CROSS)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd"])
 def test_damaged_volumes_end_in_a_reason(tmp_path, ending, data):

@@ -30,7 +30,7 @@ def assert_round_trip(format, frames):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@settings(max_examples=25, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=15, deadline=None, suppress_health_check=SLOW)
 @given(first=small_ids(), second=small_ids())
 def test_stills_come_back_bit_for_bit(format, first, second):
     assert_round_trip(
@@ -39,7 +39,7 @@ def test_stills_come_back_bit_for_bit(format, first, second):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@settings(max_examples=20, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=10, deadline=None, suppress_health_check=SLOW)
 @given(ids=small_ids(), frames=st.integers(2, 5), data=st.data())
 def test_the_marked_frames_of_a_loop_come_back_and_no_others(format, ids, frames, data):
     marked = data.draw(st.sets(st.integers(0, frames - 1), min_size=1))

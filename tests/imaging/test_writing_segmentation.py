@@ -160,6 +160,13 @@ def test_where_no_source_can_be_cited_nothing_is_written(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_source_that_is_gone_is_named(tmp_path):
+    frame = a_still()
+    frame["path"] = str(tmp_path / "gone.dcm")
+    answer, _ = exported(tmp_path, [frame, *a_loop((2,))])
+    assert "it is not there" in answer["failed"][0]["error"]
+
+
 def test_old_dates_words_and_missing_values_become_legal(tmp_path):
     with pydicom.config.disable_value_validation():
         odd = a_changed_copy(

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID
 
-from usfm_studio.document.errors import Unsupported
+from usfm_studio.document.errors import NotFound, Unreadable, Unsupported
 from usfm_studio.imaging.reading.source import opened
 from usfm_studio.imaging.writing.items import Item
 
@@ -49,9 +49,12 @@ def source_header(item: Item) -> Dataset:
     try:
         with opened(item.path, item.member) as source, warnings.catch_warnings(), disable_value_validation():
             warnings.simplefilter("ignore")
+            source.handle.seek(0)
             ds = _modern(pydicom.dcmread(source.handle, stop_before_pixels=True))
             found = {name: str(ds.get(name, "")) for name in CITED}
             shape = int(ds.get("Rows", 0)), int(ds.get("Columns", 0))
+    except (Unreadable, NotFound) as error:
+        raise Unsupported(what, error.why or "its source cannot be read", error.hint) from error
     except InvalidDicomError as error:
         raise Unsupported(what, "its source is no DICOM file", "Export it as PNG or NIfTI.") from error
     except (AttributeError, TypeError, ValueError, RuntimeError, OSError, EOFError, KeyError, struct.error) as error:

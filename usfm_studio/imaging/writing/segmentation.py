@@ -47,15 +47,16 @@ def write(work: Work, folder: Path) -> Written:
     """STEM_seg.dcm of each source. Sources that no object can cite are listed; raises Unsupported where all are."""
     written = Written()
     series: dict[str, _Series] = {}
+    first: Unsupported | None = None
     for loop in work.loops(work.masked):
         try:
             written.frames += _write_one(work, loop, folder, series)
         except Unsupported as error:
+            first = first or error
             written.failed.append({"path": loop[0].path or loop[0].stem, "error": str(error)})
         work.step(len(loop))
     if not written.frames:
-        reasons = [failure["error"] for failure in written.failed] or ["no frame has a mask."]
-        raise Unsupported("No DICOM segmentation was written", reasons[0].rstrip("."), "Export as PNG or NIfTI.")
+        raise first or Unsupported("No DICOM segmentation was written", "no frame has a mask", "Mark a frame first.")
     return written
 
 
