@@ -1,0 +1,190 @@
+"""From what the data are to how they will be learned: a recipe that is written down before the first step.
+
+A run uses nothing but its recipe, so that it can be read, repeated and argued with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from usfm_studio.document.errors import NothingToLearn, WrongUsage
+from usfm_studio.document.snapshot import Sample, Snapshot
+from usfm_studio.engine.learning.augment import Augmentation
+from usfm_studio.engine.learning.segmentation import Rates
+
+TASKS = ("auto", "segmentation", "labels")
+SMALL_TARGET = 0.03
+"""Targets that cover less of the image than this are learned at 384 px instead of 256."""
+FEW_SUBJECTS = 6
+"""Below this many subjects the encoder stays as it is."""
+SIDED = 0.15
+"""A segment whose centre lies this far from the middle (half widths), on one side throughout, forbids mirroring."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """What decides the recipe. `median_share`: median part of the image that a marked segment covers."""
+
+    frames: int
+    subjects: int
+    masked: int
+    labelled: int
+    segments: tuple[int, ...]
+    labels: tuple[str, ...]
+    median_share: float
+    sided: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a run learns. `segments` are the schema's values of classes 1..n; `budget_s` counts from the request."""
+
+    task: str  # segmentation, labels, both
+    encoder: str
+    input_px: int
+    placement: str
+    segments: tuple[int, ...]
+    labels: tuple[str, ...]
+    exclusive_labels: bool
+    widths: tuple[int, ...]
+    convs: int
+    batch: int
+    views: int
+    rates: Rates
+    augmentation: Augmentation
+    budget_s: float
+    seed: int
+    max_steps: int | None = None
+    fingerprint: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def masks(self) -> bool:
+        """True where masks are learned."""
+        return self.task in ("segmentation", "both")
+
+    @property
+    def classes(self) -> int:
+        """Outputs of the decoder, background included."""
+        return len(self.segments) + 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as the card and the run folder hold them."""
+        return asdict(self)
+
+
+def fingerprint(snapshot: Snapshot, samples: Sequence[Sample]) -> Fingerprint:
+    """Look at all frames of a run once."""
+    shares: list[float] = []
+    centres: dict[int, list[float]] = {}
+    found: set[int] = set()
+    for sample in samples:
+        ids = snapshot.mask(sample)
+        if ids is None:
+            continue
+        ids = np.asarray(ids)
+        for value in np.unique(ids[ids > 0]).tolist():
+            columns = np.flatnonzero((ids == value).any(0))
+            found.add(value)
+            shares.append(float((ids == value).mean()))
+            centres.setdefault(value, []).append((columns[0] + columns[-1]) / max(1, ids.shape[1] - 1) - 1)
+    known = tuple(s.value for s in snapshot.schema.segments if s.value in found)
+    given = {name for s in samples for name in s.labels or ()}
+    names = [label.name for label in snapshot.schema.labels]
+    return Fingerprint(
+        frames=len(samples),
+        subjects=len({s.subject for s in samples}),
+        masked=sum(s.masked for s in samples),
+        labelled=sum(s.labels is not None for s in samples),
+        segments=known or tuple(sorted(found)),
+        labels=tuple(n for n in names if n in given) if names else tuple(sorted(given)),
+        median_share=float(np.median(shares)) if shares else 0.0,
+        sided=any(_one_sided(places) for places in centres.values()),
+    )
+
+
+def plan(
+    marks: Fingerprint,
+    *,
+    task: str = "auto",
+    budget_s: float,
+    seed: int = 0,
+    encoder: str = "usfm_lite0",
+    exclusive_labels: bool = True,
+    max_steps: int | None = None,
+    options: dict[str, Any] | None = None,
+) -> Recipe:
+    """The recipe for these data. Raises NothingToLearn with what is missing, WrongUsage for a foreign task or option.
+
+    `options` may replace `input_px`, `batch`, `tune` ("all", "upper", "none"), `flip` and `placement`.
+    """
+    chosen = _task(marks, task)
+    given = dict(options or {})
+    tune = given.pop("tune", "none" if marks.subjects < FEW_SUBJECTS or chosen != "segmentation" else "upper")
+    recipe = Recipe(
+        task=chosen,
+        encoder=encoder,
+        input_px=int(given.pop("input_px", 384 if 0 < marks.median_share < SMALL_TARGET else 256)),
+        placement=str(given.pop("placement", "keep")),
+        segments=marks.segments if chosen != "labels" else (),
+        labels=marks.labels if chosen != "segmentation" else (),
+        exclusive_labels=exclusive_labels,
+        widths=(64, 48, 32, 16),
+        convs=1,
+        batch=int(given.pop("batch", 8)),
+        views=int(given.pop("views", 160)),
+        rates=_rates(str(tune)),
+        augmentation=Augmentation(flip=0.5 if given.pop("flip", not marks.sided) else 0.0),
+        budget_s=budget_s,
+        seed=seed,
+        max_steps=max_steps,
+        fingerprint=asdict(marks),
+    )
+    if given:
+        raise WrongUsage("The fine-tuning cannot start", f'the option "{sorted(given)[0]}" is not known')
+    return recipe
+
+
+def _task(marks: Fingerprint, task: str) -> str:
+    if task not in TASKS:
+        raise WrongUsage(f'The task "{task}" is not known', "or not there yet", "Use " + ", ".join(TASKS) + ".")
+    masks, labels = bool(marks.segments), len(marks.labels) > 1
+    if task == "auto":
+        task = "both" if masks and labels else "segmentation" if masks else "labels"
+    if task == "labels" and not labels:
+        raise NothingToLearn("There is nothing to learn from yet", *_lacking_labels(marks))
+    if task == "segmentation" and not masks:
+        raise NothingToLearn("There is nothing to learn from yet", *_lacking_masks(marks))
+    return task
+
+
+def _lacking_masks(marks: Fingerprint) -> tuple[str, str]:
+    if marks.masked:
+        return "no frame has anything marked in it", "Mark the segment on frames of two subjects, then try again."
+    return "no frame is done", "Mark and finish frames of two subjects, then try again."
+
+
+def _lacking_labels(marks: Fingerprint) -> tuple[str, str]:
+    if len(marks.labels) == 1:
+        return f'every labelled frame is "{marks.labels[0]}"', "Label frames of a second kind, then try again."
+    return "no frame has a mask or a label", "Finish frames of two subjects, then try again."
+
+
+def _rates(tune: str) -> Rates:
+    if tune == "none":
+        return Rates(encoder=0.0)
+    if tune == "upper":
+        return Rates(frozen_stages=2, depthwise=False)
+    if tune == "all":
+        return Rates()
+    raise WrongUsage("The fine-tuning cannot start", f'"{tune}" is no way to tune', "Use all, upper or none.")
+
+
+def _one_sided(places: Sequence[float]) -> bool:
+    """True where a segment keeps to one side: all its centres do, and their mean is clearly off the middle."""
+    offsets = np.asarray(places)
+    same = bool((offsets > 0).all() or (offsets < 0).all())
+    return len(offsets) >= 4 and same and abs(float(offsets.mean())) > SIDED
