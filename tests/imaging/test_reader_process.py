@@ -84,6 +84,14 @@ def test_a_survey_finds_and_describes(shared_reader, tmp_path):
     assert told == [2]
 
 
+def test_two_files_that_claim_to_be_one_are_both_listed_and_noted(shared_reader, tmp_path):
+    a_file(tmp_path, a_dataset(GREY), "one.dcm")
+    a_file(tmp_path, a_dataset(GREY + 1), "other.dcm")
+    survey = survey_from(shared_reader.survey([tmp_path], digest=True).result(LIMIT_S))
+    assert len({d.instance.digest for d in survey.files}) == 2
+    assert all("same SOPInstanceUID" in d.instance.notices[-1] for d in survey.files)
+
+
 def test_pixels_arrive_read_only_with_their_digest(shared_reader, tmp_path):
     instance = an_instance(a_file(tmp_path, a_dataset(COLOUR)), digest=True)
     decoded = shared_reader.pixels(instance, 0).result(LIMIT_S)

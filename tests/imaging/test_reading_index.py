@@ -6,7 +6,7 @@ from itertools import pairwise
 import imagecodecs
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydicom.encaps import encapsulate, encapsulate_extended
 
@@ -93,6 +93,8 @@ def test_frames_in_any_number_of_fragments_are_joined(tmp_path_factory, data):
 
 
 @given(cut=st.integers(0, sum(len(s) + 8 for s in STREAMS) + 8 + len(END)))
+@example(cut=len(END) + sum(len(s) + 8 for s in STREAMS[2:]) - 8)
+@example(cut=len(END) + sum(len(s) + 8 for s in STREAMS[2:]) - 11)
 def test_a_file_cut_anywhere_shows_its_whole_frames_only(tmp_path_factory, cut):
     whole = item(b"") + b"".join(map(item, STREAMS)) + END
     edges = np.cumsum([8, *(len(s) + 8 for s in STREAMS)])

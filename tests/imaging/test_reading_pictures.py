@@ -20,6 +20,7 @@ PICTURES = {
     "colour.png": (imagecodecs.png_encode(COLOUR), COLOUR),
     "alpha.png": (imagecodecs.png_encode(ALPHA), COLOUR),
     "deep.png": (imagecodecs.png_encode(DEEP), DEEP),
+    "deep colour.png": (imagecodecs.png_encode(COLOUR.astype(np.uint16) * 257), COLOUR),
     "grey.tif": (imagecodecs.tiff_encode(GREY), GREY),
     "colour.tif": (imagecodecs.tiff_encode(COLOUR, photometric="rgb"), COLOUR),
     "deep.tif": (imagecodecs.tiff_encode(DEEP), DEEP),
@@ -43,6 +44,21 @@ def test_jpegs_are_near_their_pixels(tmp_path):
     for name, pixels, options in (("g.jpg", GREY, {}), ("c.jpeg", COLOUR, {"subsampling": "444"})):
         path = a_file(tmp_path, bytes(imagecodecs.jpeg8_encode(pixels, level=98, **options)), name)
         assert np.abs(frame_pixels(an_instance(path), 0)[0].astype(int) - pixels).max() <= 8
+
+
+def test_a_tiff_of_several_pages_is_a_loop(tmp_path):
+    import cv2
+
+    path = tmp_path / "pages.tif"
+    cv2.imwritemulti(str(path), [GREY, GREY + 1, GREY + 2])
+    instance = an_instance(path)
+    assert (instance.kind, instance.frames) == ("loop", 3)
+    assert [np.array_equal(frame_pixels(instance, n)[0], GREY + n) for n in range(3)] == [True] * 3
+
+
+def test_a_tiff_of_measured_numbers_is_refused(tmp_path):
+    content = bytes(imagecodecs.tiff_encode(GREY.astype(np.float32)))
+    assert not describe(a_file(tmp_path, content, "f.tif")).ok
 
 
 def test_a_palette_png_is_shown_in_its_colours(tmp_path):

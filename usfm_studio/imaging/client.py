@@ -16,7 +16,7 @@ from usfm_studio.children.ticket import Body, Ticket
 from usfm_studio.document.errors import Interrupted, StudioError
 from usfm_studio.document.frame import Instance, PixelDigest
 from usfm_studio.document.values_json import instance_to
-from usfm_studio.imaging.description import FileDescription, description_from, description_to
+from usfm_studio.imaging.description import FileDescription, description_from, description_to, with_clashes
 from usfm_studio.imaging.paths import portable
 from usfm_studio.imaging.tasks import BLAMED, Chunks, Task
 from usfm_studio.imaging.walk import Found
@@ -296,8 +296,8 @@ class Reader:
 
 
 def survey_from(body: Body) -> Survey:
-    """The answer of `Reader.survey`. Raises ValueError."""
-    return Survey(tuple(description_from(item) for item in body["files"]), tuple(body["failed"]))
+    """The answer of `Reader.survey`; files with equal UIDs are noted. Raises ValueError."""
+    return Survey(with_clashes(description_from(item) for item in body["files"]), tuple(body["failed"]))
 
 
 def _item(file: str | Path | Found) -> Body:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from usfm_studio.document.calibration import Region
@@ -66,6 +66,7 @@ class FileDescription:
         }
 
 
+_CLASH = "Another file has the same SOPInstanceUID; they are kept apart."
 _NO_IMAGE = {
     "report": "It is a report: it holds no image.",
     "segmentation": "It is a segmentation, not an image to annotate. Bring it in with --annotations.",
@@ -103,6 +104,25 @@ def description_from(body: Mapping[str, Any]) -> FileDescription:
         return FileDescription(**known)
     except TypeError as error:
         raise ValueError(f"FileDescription: {error}") from error
+
+
+def with_clashes(files: Iterable[FileDescription]) -> tuple[FileDescription, ...]:
+    """The same files; those that claim to be one DICOM object with another content get a notice."""
+    held = tuple(files)
+    contents: dict[str, set[str]] = {}
+    for file in held:
+        if file.instance is not None and file.instance.sop_instance_uid:
+            same = contents.setdefault(file.instance.sop_instance_uid, set())
+            same.add(file.instance.digest or file.shown_path)
+    return tuple(_noted(file, contents) for file in held)
+
+
+def _noted(file: FileDescription, contents: Mapping[str, set[str]]) -> FileDescription:
+    instance = file.instance
+    if instance is None or len(contents.get(instance.sop_instance_uid, ())) < 2:
+        return file
+    notices = (*file.notices, _CLASH)
+    return replace(file, notices=notices, instance=replace(instance, notices=(*instance.notices, _CLASH)))
 
 
 def descriptions_from(body: Mapping[str, Any]) -> list[FileDescription]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import stat
 import struct
 import zipfile
@@ -91,7 +92,7 @@ def _count(handle: BinaryIO) -> int:
     return count
 
 
-def member_bytes(handle: BinaryIO, member: str, name: str) -> bytes:
+def member_bytes(handle: BinaryIO, member: str, name: str) -> io.BytesIO:
     """The bytes of one entry, counted as they come. Raises Unreadable."""
     what = f"Could not read {name}"
     archive = _opened(handle, name)
@@ -106,13 +107,14 @@ def member_bytes(handle: BinaryIO, member: str, name: str) -> bytes:
         raise Unreadable(what, "its part of the archive is damaged", "Copy the archive again.") from error
 
 
-def _streamed(archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: str) -> bytes:
-    content = bytearray()
+def _streamed(archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: str) -> io.BytesIO:
+    content = io.BytesIO()
     with archive.open(info) as stream:
         while piece := stream.read(_PIECE):
-            content += piece
-            if len(content) > max(info.file_size, 0):
+            content.write(piece)
+            if content.tell() > info.file_size:
                 raise Unreadable(what, "it holds more than its archive says")
-    if len(content) != info.file_size:
+    if content.tell() != info.file_size:
         raise Unreadable(what, "it holds less than its archive says")
-    return bytes(content)
+    content.seek(0)
+    return content

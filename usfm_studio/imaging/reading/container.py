@@ -53,7 +53,7 @@ def open_container(source: Source) -> Container:
     start = 132 if head[128:132] == b"DICM" else 4 if head[:4] == b"DICM" else 0
     syntax, offset = _meta(source, start)
     if offset == start and start == 0 and _encoding(source.read_at(0, 8), source.size) is None:
-        raise Unreadable(what, "it is not a DICOM file")
+        raise Unreadable(what, "it is not a DICOM file, nor a PNG, JPEG, TIFF or BMP picture")
     if offset >= source.size:
         raise Unreadable(what, "it ends before its image", "Copy it again from its source.")
     if syntax == DEFLATED:

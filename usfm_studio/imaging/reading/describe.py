@@ -6,7 +6,7 @@ from typing import Any
 
 from pydicom.uid import UID
 
-from usfm_studio.document.errors import StudioError, Unreadable
+from usfm_studio.document.errors import OutOfMemory, StudioError, Unreadable
 from usfm_studio.document.frame import Instance
 from usfm_studio.imaging.description import FileDescription
 from usfm_studio.imaging.reading.archive import is_zip
@@ -34,6 +34,9 @@ def describe(path: str, member: str = "", *, digest: bool = False) -> FileDescri
             return describe_source(source, path, member, digest=digest)
     except StudioError as error:
         return FileDescription(path=path, member=member, error=str(error))
+    except MemoryError:
+        error_text = str(OutOfMemory(f"Could not read {shown_name(path, member)}", "it needs more memory than it may"))
+        return FileDescription(path=path, member=member, error=error_text)
     except PARSE_ERRORS as error:
         name = shown_name(path, member)
         reason = Unreadable(f"Could not read {name}", f"its structure is damaged ({type(error).__name__})")

@@ -9,7 +9,7 @@ from itertools import pairwise
 from usfm_studio.imaging.reading.elements import Elements, PixelElement
 from usfm_studio.imaging.reading.image_header import ImageHeader
 from usfm_studio.imaging.reading.source import Source
-from usfm_studio.imaging.reading.streams import starts_frame
+from usfm_studio.imaging.reading.streams import has_end_marker, starts_frame
 
 MOST_FRAMES = 100_000
 MOST_FRAGMENTS = 1_000_000
@@ -106,10 +106,19 @@ def _walk(source: Source, offset: int) -> tuple[tuple[int, ...], list[_Fragment]
             first = at
         else:
             piece = Piece(begins, length)
-            fragments.append(_Fragment(begins - 8 - first, piece, starts_frame(head[8:]), whole))
+            starts = starts_frame(head[8:]) if whole or len(head) == 8 + _MARKER else _ends(source, fragments)
+            fragments.append(_Fragment(begins - 8 - first, piece, starts, whole))
         if not whole:
             return table, fragments, True
     return table or (), fragments, True
+
+
+def _ends(source: Source, fragments: list[_Fragment]) -> bool:
+    """True where the fragment before ends a picture: what follows, too cut to tell, then begins the next one."""
+    if not fragments:
+        return False
+    last = fragments[-1].piece
+    return has_end_marker(source.read_at(last.offset + max(0, last.length - 16), min(16, last.length)))
 
 
 def _extended(elements: Elements) -> tuple[int, ...]:

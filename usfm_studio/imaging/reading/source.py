@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import stat
 from collections.abc import Iterator
@@ -60,7 +59,7 @@ def opened(path: str, member: str = "") -> Iterator[Source]:
     with handle:
         if member:
             content = member_bytes(handle, member, name)
-            yield Source(name, stem, len(content), io.BytesIO(content), version_of(status))
+            yield Source(name, stem, content.getbuffer().nbytes, content, version_of(status))
         else:
             yield Source(name, stem, status.st_size, handle, version_of(status))
 

@@ -74,9 +74,8 @@ def _png(head: bytes) -> Picture:
     if head[12:16] != b"IHDR":
         raise ValueError("no IHDR")
     columns, rows, depth, kind = struct.unpack_from(">IIBB", head, 16)
-    return Picture(
-        format="png", rows=rows, columns=columns, samples=3 if kind in (2, 3, 6) else 1, bits=16 if depth == 16 else 8
-    )
+    samples = 3 if kind in (2, 3, 6) else 1
+    return Picture(format="png", rows=rows, columns=columns, samples=samples, bits=_shown_bits(samples, depth))
 
 
 def _jpeg(head: bytes, source: Source, what: str) -> Picture:
@@ -84,9 +83,8 @@ def _jpeg(head: bytes, source: Source, what: str) -> Picture:
     if stream is None or stream.codec != "jpeg":
         raise Unsupported(what, "it is a kind of JPEG that is not read")
     samples = 1 if stream.samples == 1 else 3
-    return Picture(
-        format="jpeg", rows=stream.rows, columns=stream.columns, samples=samples, bits=8 if stream.bits == 8 else 16
-    )
+    bits = _shown_bits(samples, stream.bits)
+    return Picture(format="jpeg", rows=stream.rows, columns=stream.columns, samples=samples, bits=bits)
 
 
 def _bmp(head: bytes) -> Picture:
@@ -110,15 +108,23 @@ def _tiff(source: Source) -> Picture:
         (at,) = struct.unpack_from(order + "I", entries, 12 * count)
     first = pages[0]
     same = sum(1 for page in pages if (page.get(256), page.get(257)) == (first[256], first[257]))
-    colour = first.get(277, 1) >= 3 or first.get(262) == 3
+    depth = first.get(258, 1)
+    if depth not in (1, 2, 4, 8, 16) or first.get(339, 1) == 3:
+        raise ValueError("numbers that are no grey values")
+    samples = 3 if first.get(277, 1) >= 3 or first.get(262) == 3 else 1
     return Picture(
         format="tiff",
         rows=first[257],
         columns=first[256],
-        samples=3 if colour else 1,
-        bits=16 if first.get(258, 1) == 16 else 8,
+        samples=samples,
+        bits=_shown_bits(samples, depth),
         frames=same if same == len(pages) else 1,
     )
+
+
+def _shown_bits(samples: int, depth: int) -> int:
+    """Colours are shown in 8 bits, greys in 8 or 16."""
+    return 16 if samples == 1 and depth > 8 else 8
 
 
 def _tiff_fields(entries: bytes, count: int, order: str, source: Source) -> dict[int, int]:
