@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPen
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from usfm_studio.document.schema import Segment
+from usfm_studio.ui.review.standings import Standing
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell import fonts, paint
 from usfm_studio.ui.shell.controls import Field, IconButton, KeyCap, Label, ListRow, SectionHead, row
 from usfm_studio.ui.shell.icons import draw_icon
 from usfm_studio.ui.shell.theme import colour
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How a segment stands on the frame: `confidence` while it is proposed, `accepted` once it is marked."""
-
-    segment: Segment
-    confidence: float | None = None
-    accepted: bool = False
-    area: str = ""
-    hidden: bool = False
 
 
 class SegmentRow(ListRow):

@@ -1,0 +1,178 @@
+"""What proposes for this image, how good it is, and the two ways to ask it; or what to do while nothing proposes."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+from usfm_studio.document.model_card import ModelCard
+from usfm_studio.ui.session import Session
+from usfm_studio.ui.shell import fonts, paint
+from usfm_studio.ui.shell.controls import Button, ElidedLabel, Heading, Kind, Label, Pill, row
+from usfm_studio.ui.shell.theme import colour
+from usfm_studio.ui.shell.words import moment
+
+
+class ScoreLine(QWidget):
+    """A score on a line from 0 to 1, with its interval as a thicker part."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._score, self._interval = 0.0, (0.0, 0.0)
+        self.setFixedHeight(14)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def show_score(self, score: float, interval: tuple[float, float] | None) -> None:
+        """Show a score and its interval."""
+        self._score, self._interval = score, interval or (score, score)
+        self.setAccessibleName(f"Score {score:.2f}, {self._interval[0]:.2f} to {self._interval[1]:.2f}")
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Track, interval, point."""
+        painter = paint.painter_on(self)
+        width = self.width() - 10.0
+        paint.ground(painter, QRectF(0, 5, self.width(), 4), 2, colour("track"))
+        low, high = (5 + min(max(v, 0.0), 1.0) * width for v in self._interval)
+        paint.ground(painter, QRectF(low, 5, max(4.0, high - low), 4), 2, colour("accent_pressed"))
+        paint.dot(painter, QPointF(5 + self._score * width, 7), 4.5, colour("accent"))
+        painter.end()
+
+
+class Counter(QWidget):
+    """Circles that fill: so many of what is needed are there."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._have, self._need, self._words = 0, 1, ""
+        self.setFixedHeight(20)
+
+    def show_count(self, have: int, need: int, words: str) -> None:
+        """`2 of 3 frames`."""
+        self._have, self._need, self._words = min(have, need), need, f"{have} of {need} {words}"
+        self.setAccessibleName(self._words)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The circles and the words."""
+        from usfm_studio.ui.shell.icons import draw_icon
+
+        painter = paint.painter_on(self)
+        for index in range(self._need):
+            there = index < self._have
+            rect = QRectF(index * 20, 0, 16, 20)
+            draw_icon(
+                painter, "circle-check-filled" if there else "circle", rect, 16, colour("accent" if there else "muted")
+            )
+        rect = QRectF(self._need * 20 + 8, 0, self.width(), 20)
+        paint.text(painter, rect, self._words, colour("muted"), fonts.SECONDARY)
+        painter.end()
+
+
+class ProposalTab(QWidget):
+    """The model in use, or the way to the first one."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._name = ElidedLabel("", weight=600)
+        self._pill = Pill("In use")
+        self._about = Label("", size=fonts.SECONDARY, ink="muted", wrap=True)
+        self._score_words = Label("", size=fonts.SECONDARY, weight=600)
+        self._score_name = Label("Held-out Dice", size=fonts.SECONDARY, ink="muted")
+        self._score = ScoreLine()
+        self.here = Button("Propose", key="Y", stretch=True)
+        self.all = Button("All items", key="⇧Y", stretch=True)
+        self.here.clicked.connect(session.proposing.here)
+        self.all.clicked.connect(session.proposing.everywhere)
+        self._frames, self._subjects = Counter(), Counter()
+        self.train = Button("Fine-tune", Kind.PRIMARY, icon="school", key="Ctrl T", stretch=True)
+        self.train.clicked.connect(lambda: session.learning.fine_tune())
+        self._with_model = self._lay_out_model()
+        self._without = self._lay_out_empty()
+        box = QVBoxLayout(self)
+        box.setContentsMargins(12, 12, 12, 12)
+        box.addWidget(self._with_model)
+        box.addWidget(self._without)
+        box.addStretch(1)
+
+    def _lay_out_model(self) -> QWidget:
+        part = QWidget(self)
+        box = QVBoxLayout(part)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(8)
+        head = row(self._name, self._pill)
+        head.setStretch(0, 1)
+        box.addLayout(head)
+        box.addWidget(self._about)
+        box.addLayout(row(self._score_name, None, self._score_words))
+        box.addWidget(self._score)
+        box.addSpacing(4)
+        box.addLayout(row(self.here, self.all))
+        return part
+
+    def _lay_out_empty(self) -> QWidget:
+        part = QWidget(self)
+        box = QVBoxLayout(part)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(8)
+        box.addWidget(Heading("No model for this kind of image yet"))
+        words = "Mark a few frames, Ctrl+Enter on each, then let it learn:"
+        box.addWidget(Label(words, size=fonts.SECONDARY, ink="muted", wrap=True))
+        box.addWidget(self._frames)
+        box.addWidget(self._subjects)
+        box.addSpacing(4)
+        box.addLayout(row(self.train))
+        return part
+
+    def refresh(self) -> None:
+        """Show what proposes for the image in view."""
+        learning = self._session.learning
+        card = learning.proposer
+        self._with_model.setVisible(card is not None)
+        self._without.setVisible(card is None)
+        readiness = learning.readiness
+        self._frames.show_count(readiness.frames, readiness.frames_needed, "frames")
+        self._subjects.show_count(readiness.subjects, readiness.subjects_needed, "subjects")
+        free = not learning.running and not self._session.read_only
+        self.train.setEnabled(readiness.enough and free)
+        if card is not None:
+            self._show_card(card)
+        waiting = self._session.current is not None and not self._session.read_only
+        self.here.setEnabled(waiting)
+        self.all.setEnabled(waiting)
+
+    def _show_card(self, card: ModelCard) -> None:
+        self._name.setText(card.name)
+        own = bool(card.comparison)
+        subjects = len(card.train_subjects)
+        words = f"Fine-tuned {moment(card.created).lower()}" if own else "Comes with the program"
+        if own and subjects:
+            words += f" · {subjects} subjects"
+        self._about.setText(words if own else f"{words}, trained on other images. Fine-tune to make it yours.")
+        score, interval, name = card_score(card)
+        for widget in (self._score_name, self._score_words, self._score):
+            widget.setVisible(score is not None)
+        if score is not None:
+            self._score_name.setText(name)
+            span = f"  ({interval[0]:.2f}–{interval[1]:.2f})" if interval else ""
+            self._score_words.setText(f"{score:.2f}{span}")
+            self._score.show_score(score, interval)
+
+
+def card_score(card: ModelCard) -> tuple[float | None, tuple[float, float] | None, str]:
+    """(score, interval, its name) that a card states: of its own comparison, else of its training."""
+    body = card.comparison
+    if body.get("challenger") is not None:
+        interval = body.get("interval")
+        pair = (float(interval[0]), float(interval[1])) if interval else None
+        return (
+            float(body["challenger"]),
+            pair,
+            "Held-out Dice" if body.get("metric") == "dice_all" else "Held-out score",
+        )
+    for key in ("dice_all", "dice", "macro_f1"):
+        if key in card.scores:
+            return float(card.scores[key]), None, "Dice on other subjects" if "dice" in key else "Macro F1"
+    return None, None, ""
