@@ -29,3 +29,13 @@ def area(ids: Ids, value: int, instance: Instance) -> Measured:
     if measured.unit == "mm²" and measured.value >= CM2_FROM_MM2:
         return Measured(measured.value / 100.0, "cm²", measured.source)
     return measured
+
+
+def area_words(ids: Ids, value: int, instance: Instance) -> str:
+    """`26.5 cm²`, `51.6 mm²` or `1 840 px`; empty where nothing is marked."""
+    measured = area(ids, value, instance)
+    if not measured.value:
+        return ""
+    if measured.unit == "px":
+        return f"{measured.value:,.0f} px".replace(",", " ")
+    return f"{measured.value:.1f} {measured.unit}"

@@ -314,7 +314,11 @@ class Session(QObject):
         ticket = getattr(self, "_device_ticket", None)
         if ticket is None or not ticket.done() or ticket.cancelled() or ticket.exception() is not None:
             return self.engine.device
-        return str(ticket.result().get("name", "CPU"))
+        body = ticket.result()
+        kind = str(body.get("kind", "cpu"))
+        if kind != "cpu":
+            return str(body.get("name", kind.upper()))
+        return f"CPU · {body.get('threads', 1)} threads"
 
     def _on_saved(self) -> None:
         self.saved, before = self._saved_state(), self.saved
