@@ -1,6 +1,6 @@
 """Rebuild resources/sample byte for byte.
 
-    python scripts/make_sample.py --data FOLDER --cine FILE [--out resources/sample]
+    python -m scripts.make_sample --data FOLDER --cine FILE [--out resources/sample]
 
 FOLDER holds three DATA folders (docs: the layout of `usfm-studio --help`), each an openly licensed set brought to at
 most 512 pixels a side and stored as grey JPEG:
@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
-import io
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -26,9 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-from sample_dicom import Picture, Study, write_picture
-from sample_text import ATTRIBUTION, ATTRIBUTIONS, sample_toml
+
+from scripts.sample_dicom import Picture, Study, jpeg_shape, write_picture
+from scripts.sample_text import ATTRIBUTION, ATTRIBUTIONS, sample_toml
+from usfm_studio.imaging.pictures import ids_from_png, png_bytes
 
 CINE_SHA256 = "6fa3a087d3c631b43216a8abec8aac8d2d73751c5bf5885708d1150b09283f72"
 BY_SIZE = {"first": (0, 100, 6), "second": (100, 260, 18), "third": (260, 1000, 6)}
@@ -76,15 +76,19 @@ class DataFolder:
     def stream(self, file: str) -> tuple[bytes, int, int]:
         """(JPEG bytes, rows, columns) of a grey picture."""
         data = (self.root / "images" / file).read_bytes()
-        with Image.open(io.BytesIO(data)) as image:
-            if (image.format, image.mode) != ("JPEG", "L"):
-                raise SystemExit(f"{file}: not a grey JPEG")
-            return data, image.height, image.width
+        rows, columns, components = jpeg_shape(data)
+        if components != 1:
+            raise SystemExit(f"{file}: not a grey JPEG")
+        return data, rows, columns
+
+    def is_grey(self, file: str) -> bool:
+        """True where a picture has one component."""
+        return jpeg_shape((self.root / "images" / file).read_bytes())[2] == 1
 
     def mask(self, file: str) -> np.ndarray:
         """(rows, columns) uint8, 0 or 1."""
-        with Image.open(self.root / "masks" / f"{Path(file).stem}.png") as image:
-            return (np.asarray(image) > 0).astype(np.uint8)
+        ids = ids_from_png((self.root / "masks" / f"{Path(file).stem}.png").read_bytes())
+        return (ids > 0).astype(np.uint8)
 
 
 def choose_heads(data: DataFolder) -> Iterator[Chosen]:
@@ -108,7 +112,7 @@ def choose_breasts(data: DataFolder) -> Iterator[Chosen]:
     labels = data.table("labels", "label")
     waiting: dict[str, list[tuple[str, str]]] = {name: [] for name in BREASTS}
     for subject, files in data.subjects().items():
-        if len(files) == 1 and subject not in WITH_CALLIPERS and _is_grey(data, files[0]):
+        if len(files) == 1 and subject not in WITH_CALLIPERS and data.is_grey(files[0]):
             waiting[labels[files[0]]].append((subject, files[0]))
     for number, name in enumerate(BREASTS, 1):
         subject, file = waiting[name].pop(0)
@@ -121,11 +125,6 @@ def choose_carotid(data: DataFolder) -> Chosen:
     files = sorted((f for f, clip in clips.items() if clip == CAROTID), key=lambda f: int(order[f]))
     subject = data.table("subjects", "subject")[files[0]]
     return Chosen(set="carotid", subject=subject, patient="CA-01", exam="CAROTID", images=tuple(files), group=CAROTID)
-
-
-def _is_grey(data: DataFolder, file: str) -> bool:
-    with Image.open(data.root / "images" / file) as image:
-        return image.mode == "L"
 
 
 def study_of(chosen: Chosen, day: int) -> Study:
@@ -171,7 +170,7 @@ def write_subject(out: Path, data: DataFolder, chosen: Chosen, study: Study) -> 
 def write_mask(path: Path, ids: np.ndarray) -> None:
     """One reference mask as a grey PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(ids).save(path, optimize=True)
+    path.write_bytes(png_bytes(ids))
 
 
 def write_table(path: Path, head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:

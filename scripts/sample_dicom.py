@@ -55,6 +55,18 @@ def uid(*names: object) -> str:
     return f"2.25.{uuid.uuid5(NAMESPACE, '/'.join(map(str, names))).int}"
 
 
+def jpeg_shape(stream: bytes) -> tuple[int, int, int]:
+    """(rows, columns, components) that the frame header of a baseline JPEG of 8 bits states. Raises ValueError."""
+    at = 2
+    while at + 10 <= len(stream) and stream[at] == 0xFF:
+        marker, size = stream[at + 1], int.from_bytes(stream[at + 2 : at + 4], "big")
+        if marker == 0xC0 and stream[at + 4] == 8:
+            rows, columns = (int.from_bytes(stream[i : i + 2], "big") for i in (at + 5, at + 7))
+            return rows, columns, stream[at + 9]
+        at += 2 + size
+    raise ValueError("not a baseline JPEG of 8 bits")
+
+
 def write_picture(path: Path, study: Study, picture: Picture) -> None:
     """Write one object at `path`: Ultrasound Image, or Multi-frame where the picture states a frame time."""
     ds = Dataset()

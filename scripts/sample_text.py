@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from make_sample import Chosen
+    from scripts.make_sample import Chosen
 
 ATTRIBUTIONS = {
     "hc18": "HC18 grand challenge data, van den Heuvel et al., Radboud University Medical Center, CC BY 4.0; "

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 import pydicom
 import pytest
-from PIL import Image
 from pydicom.encaps import generate_frames
 
 from usfm_studio.document.resources import resource
 from usfm_studio.document.schema_file import schema_of
+from usfm_studio.imaging.pictures import ids_from_png
 
 SAMPLE = resource("sample")
 FACTS = tomllib.loads((SAMPLE / "sample.toml").read_text("utf-8"))
@@ -106,7 +106,7 @@ def test_reference_masks_fit_their_frames_and_segments():
         stem = path.stem.partition("_f")[0]
         (source,) = (p for p in DICOM if p.stem == stem)
         ds = pydicom.dcmread(source, stop_before_pixels=True)
-        ids = np.asarray(Image.open(path))
+        ids = ids_from_png(path.read_bytes())
         assert ids.shape == (ds.Rows, ds.Columns)
         assert set(np.unique(ids)) <= allowed[path.stem[:2]]
         seen.add(stem)
@@ -114,13 +114,13 @@ def test_reference_masks_fit_their_frames_and_segments():
     labels = {row["file"]: row["label"] for row in rows_of("labels.csv")}
     assert labels.keys() == {p.name for p in DICOM if p.parent.name == "breast"}
     for file, label in labels.items():
-        assert np.asarray(Image.open(SAMPLE / "reference" / f"{Path(file).stem}.png")).any() == (label != "normal")
+        assert ids_from_png((SAMPLE / "reference" / f"{Path(file).stem}.png").read_bytes()).any() == (label != "normal")
 
 
 def test_the_circumference_of_the_masks_is_that_of_the_challenge():
     for row in rows_of("circumference.csv"):
         ds = pydicom.dcmread(SAMPLE / "dicom" / "fetal_head" / row["file"], stop_before_pixels=True)
-        mask = np.asarray(Image.open(SAMPLE / "reference" / f"{Path(row['file']).stem}.png"))
+        mask = ids_from_png((SAMPLE / "reference" / f"{Path(row['file']).stem}.png").read_bytes())
         (outline,), _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         _, (a, b), _ = cv2.fitEllipse(outline)
         a, b = (a + 1) / 2, (b + 1) / 2  # contours run through pixel centres
@@ -154,9 +154,8 @@ def test_no_subject_of_the_sample_trained_what_ships():
 
 @pytest.mark.skipif("USFM_SAMPLE_DATA" not in os.environ, reason="needs the data sets that the script names")
 def test_the_script_rebuilds_the_sample_byte_for_byte(tmp_path):
-    script = Path(__file__).parent.parent / "scripts" / "make_sample.py"
-    cine = SAMPLE / "dicom" / "heart" / "heart_cine.dcm"
-    command = [sys.executable, script, "--data", os.environ["USFM_SAMPLE_DATA"], "--cine", cine, "--out", tmp_path]
-    subprocess.run(command, check=True, timeout=120)
+    cine, root = SAMPLE / "dicom" / "heart" / "heart_cine.dcm", Path(__file__).parent.parent
+    command = [sys.executable, "-m", "scripts.make_sample", "--data", os.environ["USFM_SAMPLE_DATA"], "--cine", cine]
+    subprocess.run([*command, "--out", tmp_path], check=True, timeout=120, cwd=root)
     built = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     assert built == {p.relative_to(SAMPLE): p.read_bytes() for p in SAMPLE.rglob("*") if p.is_file()}

@@ -5,7 +5,6 @@ import csv
 import numpy as np
 import pydicom
 import pytest
-from PIL import Image
 
 from tests.imaging.exporting import SCHEMA, a_frame, a_snapshot, digest_of
 from usfm_studio.document.errors import WrongUsage
@@ -13,6 +12,7 @@ from usfm_studio.document.frame import Instance
 from usfm_studio.document.resources import resource
 from usfm_studio.document.snapshot import schema_from
 from usfm_studio.imaging.client import Reader
+from usfm_studio.imaging.pictures import ids_from_png
 
 WAIT_S = 60
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -40,7 +40,7 @@ def test_the_reference_masks_of_the_sample_fit_its_files(reader, tmp_path):
     assert len(body["masks"]) == sum(i.frames for i in instances)
     by_key = {item["frame_key"]: item["file"] for item in body["masks"]}
     loop = next(i for i in instances if i.frames > 1)
-    reference = np.asarray(Image.open(resource("sample", "reference", "CA-01-1_f021.png")))
+    reference = ids_from_png(resource("sample", "reference", "CA-01-1_f021.png").read_bytes())
     assert np.array_equal(np.load(by_key[loop.frame_id(21).key]), reference)
     with resource("sample", "reference", "labels.csv").open(newline="") as file:
         assert sorted(body["labels"].values()) == sorted([row["label"]] for row in csv.DictReader(file))

@@ -8,11 +8,11 @@ import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from usfm_studio.document.calibration import Region
 from usfm_studio.document.frame import Instance
 from usfm_studio.document.resources import resource
+from usfm_studio.imaging.pictures import ids_from_png
 from usfm_studio.measuring.area import area, area_mm2
 from usfm_studio.measuring.ellipse import ellipse_of, fit_ellipse, head_circumference
 from usfm_studio.measuring.scale import Measured, scale_of
@@ -128,7 +128,7 @@ def test_the_heads_of_the_sample_have_the_circumference_that_sonographers_gave()
     ratios = []
     for row in rows:
         ds = pydicom.dcmread(resource("sample", "dicom", "fetal_head", row["file"]), stop_before_pixels=True)
-        ids = np.asarray(Image.open(resource("sample", "reference", row["file"].replace(".dcm", ".png"))))
+        ids = ids_from_png(resource("sample", "reference", row["file"].replace(".dcm", ".png")).read_bytes())
         state = ds.SequenceOfUltrasoundRegions[0]
         region = a_region((0, 0, ds.Columns - 1, ds.Rows - 1), (state.PhysicalDeltaX, state.PhysicalDeltaY))
         measured = head_circumference(ids, 1, an_instance(region, rows=ds.Rows, columns=ds.Columns))
