@@ -65,8 +65,7 @@ class Thumbnails(QObject):
             return
         self._asked.discard(frame)
         try:
-            path = ticket.result(timeout=0)  # type: ignore[attr-defined]
-            image = QImage(str(path))
+            image = QImage(str(ticket.result(timeout=0)["path"]))  # type: ignore[attr-defined]
         except StudioError:
             image = QImage()
         self._kept[frame] = QPixmap.fromImage(image)

@@ -1,0 +1,119 @@
+"""The models of the project for the kind of image in view: which one proposes, how good each is, and going back."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, QSize, Signal
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+from usfm_studio.ui.session import Session
+from usfm_studio.ui.shell import fonts, paint
+from usfm_studio.ui.shell.controls import Button, Label, row
+from usfm_studio.ui.shell.controls.base import Pressable
+from usfm_studio.ui.shell.icons import draw_icon
+from usfm_studio.ui.shell.theme import colour
+from usfm_studio.ui.shell.tokens import RADIUS
+from usfm_studio.ui.shell.words import moment
+from usfm_studio.ui.state import ModelRow
+
+HEIGHT = 52
+
+
+class ModelCardButton(Pressable):
+    """One model as a choice: filled circle and accent border when it proposes."""
+
+    def __init__(self, model: ModelRow, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.model = model
+        self.setCheckable(True)
+        self.setChecked(model.champion)
+        self.setFixedHeight(HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName(f"{model.card.name}, {'in use' if model.champion else 'kept'}, {score_words(model)}")
+
+    def sizeHint(self) -> QSize:
+        """A card."""
+        return QSize(240, HEIGHT)
+
+    def draw(self, painter: QPainter) -> None:
+        """Ground, circle, name, what is known of it."""
+        rect = QRectF(self.rect())
+        chosen = self.model.champion
+        fill = colour("selected") if chosen else paint.blend("card", "hover", self.lit)
+        paint.ground(painter, rect, RADIUS, fill, colour("accent" if chosen else "line"))
+        icon = "circle-check-filled" if chosen else "circle"
+        draw_icon(painter, icon, QRectF(10, 0, 20, HEIGHT), 18, colour("accent" if chosen else "muted"))
+        room = rect.adjusted(40, 6, -12, -6)
+        top = QRectF(room.left(), room.top(), room.width(), 20)
+        under = QRectF(room.left(), room.top() + 20, room.width(), 18)
+        words = score_words(self.model)
+        width = fonts.text_width(words, fonts.SECONDARY, 600) + 2
+        paint.text(painter, top, words, colour("text"), fonts.SECONDARY, 600, paint.RIGHT)
+        paint.text(painter, top.adjusted(0, 0, -width - 8, 0), self.model.card.name, colour("text"), fonts.BASE, 600)
+        paint.text(painter, under, about(self.model), colour("muted"), fonts.SECONDARY)
+
+
+def score_words(model: ModelRow) -> str:
+    """`0.95 (0.93–0.96)`, or that it was not scored."""
+    if model.score is None:
+        return "not scored"
+    if model.interval is None:
+        return f"{model.score:.2f}"
+    low, high = model.interval
+    return f"{model.score:.2f} ({low:.2f}–{high:.2f})"
+
+
+def about(model: ModelRow) -> str:
+    """Since when, and from how many subjects."""
+    subjects = len(model.card.train_subjects)
+    state = "In use" if model.champion else "Kept, ready"
+    parts = [state, moment(model.card.created)]
+    if subjects:
+        parts.append(f"{subjects} subject{'s' if subjects != 1 else ''}")
+    return " · ".join(part for part in parts if part)
+
+
+class ModelChoice(QWidget):
+    """All models of this kind of image, newest first; a click lets one propose, one button goes back."""
+
+    chosen = Signal(str)
+
+    def __init__(self, session: Session, *, most: int = 3, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._most = session, most
+        self._box = QVBoxLayout()
+        self._box.setContentsMargins(0, 0, 0, 0)
+        self._box.setSpacing(8)
+        self._shown: tuple[ModelRow, ...] | None = None
+        self._none = Label("No model has been fine-tuned for this kind of image.", size=12, ink="muted", wrap=True)
+        self._back = Button("Go back", icon="arrow-back-up")
+        self._back.clicked.connect(session.learning.rollback)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(8)
+        outer.addWidget(self._none)
+        outer.addLayout(self._box)
+        outer.addLayout(row(self._back, None))
+
+    def refresh(self) -> None:
+        """Show the shelf as it stands."""
+        rows = tuple(m for m in self._session.learning.models if m.card.exam == self._session.exam)[: self._most]
+        if rows == self._shown:
+            return
+        self._shown = rows
+        while self._box.count():
+            item = self._box.takeAt(0)
+            widget = item.widget() if item is not None else None
+            if widget is not None:
+                widget.deleteLater()
+        for model in rows:
+            button = ModelCardButton(model, self)
+            button.clicked.connect(lambda _on=False, d=model.card.digest: self._session.learning.promote(d))
+            self._box.addWidget(button)
+        self._none.setVisible(not rows)
+        used = next((m for m in rows if m.champion), None)
+        self._back.setVisible(used is not None)
+        if used is not None:
+            parent = next((m for m in self._session.learning.models if m.card.digest in used.card.parents), None)
+            self._back.set_words(f"Go back to {parent.card.name}" if parent else "Use no model")
+            self._back.setEnabled(not self._session.read_only)
