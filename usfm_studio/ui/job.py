@@ -26,6 +26,9 @@ def _hands() -> ThreadPoolExecutor:
 POLL_MS = 100
 
 
+_running: set[Job] = set()
+
+
 class Job(QObject):
     """One verb at work. `done` is called with its result, `failed` with its error; `cancel` closes the verb."""
 
@@ -55,7 +58,8 @@ class Job(QObject):
         return not self._ended
 
     def start(self) -> Job:
-        """Begin with the next turn of the event loop."""
+        """Begin with the next turn of the event loop. A running job keeps itself alive."""
+        _running.add(self)
         QTimer.singleShot(0, self._resume)
         return self
 
@@ -130,4 +134,5 @@ class Job(QObject):
 
     def _end(self) -> None:
         self._ended = True
+        _running.discard(self)
         self._poll.stop()

@@ -80,12 +80,12 @@ class Hand:
         QApplication.processEvents()
 
     def brush_along(self, ids: NDArray[np.uint8]) -> None:
-        """A brush stroke just inside the rim, as one smooths a drawn edge."""
+        """A brush stroke along part of the rim, a pixel wider, as one smooths a drawn edge."""
         self._window.run("tool.brush")
         corners = outline(ids, 24)
         centre = corners.mean(axis=0)
         radius = self._view.brush_size / 2
-        inner = [c + (centre - c) / max(1.0, float(np.hypot(*(centre - c)))) * (radius + 1.5) for c in corners[:6]]
+        inner = [c + (centre - c) / max(1.0, float(np.hypot(*(centre - c)))) * (radius - 1.0) for c in corners[:6]]
         self._drag(inner)
         self._window.run("tool.select")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
@@ -49,7 +50,8 @@ def describe(house: House, paths: tuple[str, ...], described: list[FileDescripti
         described.extend(files)
         events.put(progress(len(described), total, "Reading files"))
 
-    ticket = house.reader.survey(paths, digest=digest, on_part=part)
+    wanted = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - keeps what it does not understand as it is
+    ticket = house.reader.survey(wanted, digest=digest, on_part=part)
     try:
         survey = survey_from((yield Await(ticket, events)))
     finally:

@@ -87,16 +87,16 @@ def accept(project: Project, frame: FrameId, values: Iterable[int] | None = None
             f"{proposal.model}:label:{name}": Decision.ACCEPTED if name in labels else Decision.REJECTED
             for name in waiting.labels
         }
+    name = f"Accept, {_names(project, wanted) or ', '.join(labels) or 'nothing to mark'}"
+    painted = _copied(project, proposal, frame, wanted, name)
     left = [v for v in waiting.values if v not in wanted]
     after = replace(
         before,
         decisions=MappingProxyType(decisions),
         labels=labels or before.labels,
-        state=State.DOING if left else State.DONE,
+        state=State.DOING if left else _finished_state(project, frame, painted),
         provenance=(*before.provenance, Provenance(who=who, when=now(), what="accepted", model=proposal.model)),
     )
-    name = f"Accept, {_names(project, wanted) or ', '.join(labels)}"
-    painted = _copied(project, proposal, frame, wanted, name)
     return _together(name, painted, SetAnnotation(name=name, frame=frame, before=before, after=after))
 
 
@@ -192,6 +192,15 @@ def _touched(edit: PaintTiles) -> set[int]:
         differ = old != new
         found.update(np.unique(old[differ]).tolist(), np.unique(new[differ]).tolist())
     return found - {0}
+
+
+def _finished_state(project: Project, frame: FrameId, painted: PaintTiles | None) -> State:
+    """DONE, or NOTHING where segments could be marked on such an image and none is: that trains as an empty mask."""
+    mask = project.mask(frame)
+    if painted is not None:
+        mask = mask.with_tiles(painted.after)
+    exam = project.schema.exam_of(project.instance(frame.source))
+    return State.DONE if mask.tiles or not project.schema.for_exam(exam).segments else State.NOTHING
 
 
 def _likely_labels(project: Project, waiting: ProposedFrame) -> tuple[str, ...]:
