@@ -201,6 +201,19 @@ def test_cancelled_work_is_given_up_and_the_next_goes_on(shared_reader, tmp_path
     assert descriptions_from(shared_reader.describe(paths[:1]).result(LIMIT_S))[0].ok
 
 
+def test_two_processes_describe_together_and_keep_the_order(tmp_path):
+    paths = [a_file(tmp_path, name=f"{n:03}.dcm") for n in range(230)]
+    reader = Reader(workers=2)
+    try:
+        plain = descriptions_from(reader.describe(paths).result(LIMIT_S))
+        assert len(reader.pids) == 2
+        hashed = descriptions_from(reader.describe(paths, digest=True).result(LIMIT_S))
+    finally:
+        reader.close()
+    assert [d.path for d in plain] == [d.path for d in hashed] == paths
+    assert all(d.instance.digest for d in hashed)
+
+
 def test_frames_given_back_are_used_again(tmp_path):
     reader = Reader()
     instance = an_instance(a_file(tmp_path))

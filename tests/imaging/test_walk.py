@@ -218,7 +218,7 @@ def test_an_archive_of_too_many_files_is_not_even_listed(tmp_path, monkeypatch):
 def test_archives_within_archives_stay_closed(tmp_path):
     inner = a_zip(tmp_path, [("one.dcm", GOOD)], "inner.bin")
     found, _ = looked(a_zip(tmp_path, [("inner.zip", inner.read_bytes())]))
-    assert "archive inside" in describe(found[0].path, found[0].member).error
+    assert "archive inside an archive" in describe(found[0].path, found[0].member).error
 
 
 def a_dicomdir(folder, references):

@@ -104,19 +104,18 @@ class Reader:
         on the reading thread.
         """
         items = [_item(file) for file in files]
+        children = self._children[1:] if digest and len(self._children) > 1 else self._children  # frames need not wait
 
         def ask(chunk: list[Body], lane: int) -> Ticket:
             limit = SECONDS_PER_FILE if len(chunk) == 1 else SECONDS_PER_CHUNK
             limit += sum(item["size"] for item in chunk) / HASHED_BYTES_PER_SECOND if digest else 0.0
-            child = self._children[lane % len(self._children)]
-            return child.ask("describe", {"files": chunk, "digest": digest}, timeout_s=limit)
+            return children[lane].ask("describe", {"files": chunk, "digest": digest}, timeout_s=limit)
 
         def part(answers: list[Body]) -> None:
             if on_part is not None:
                 on_part([description_from(answer) for answer in answers])
 
-        lanes = len(self._children)
-        return Chunks(items, ask, _guilty, part, lanes).start(_chunks(items, by_size=digest))
+        return Chunks(items, ask, _guilty, part, len(children)).start(_chunks(items, by_size=digest))
 
     def survey(
         self,

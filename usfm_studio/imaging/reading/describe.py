@@ -49,7 +49,8 @@ def describe_source(source: Source, path: str, member: str, *, digest: bool) -> 
     if head[128:132] != b"DICM" and is_picture(head):
         return _picture(source, path, member, digest=digest)
     if is_zip(head):
-        raise Unreadable(f"Could not read {source.name}", "it is an archive inside", "Unpack it first.")
+        why = "it is an archive inside an archive" if member else "it is an archive, not an image"
+        raise Unreadable(f"Could not read {source.name}", why, "Unpack it first.")
     container, elements = read_header(source)
     return _dicom(source, container, elements, path, member, digest=digest)
 

@@ -13,7 +13,7 @@ import openjpeg
 from numpy.typing import NDArray
 from rle.utils import decode_frame as decode_rle
 
-from usfm_studio.document.errors import OutOfMemory, Unreadable
+from usfm_studio.document.errors import OutOfMemory, Unreadable, Unsupported
 from usfm_studio.imaging.reading.colour import full_chroma, inverted, to_8_bit, ybr_to_rgb
 from usfm_studio.imaging.reading.dicom import DEFLATED_FRAMES, RAW_FRAGMENTS, RLE, DicomImage, check_stream, stream_of
 from usfm_studio.imaging.reading.elements import PARSE_ERRORS
@@ -42,6 +42,9 @@ def decode_stored(image: DicomImage, index: int) -> Stored:
         stored = _native(image, data) if image.native else _compressed(image, data, what)
     except MemoryError as error:
         raise OutOfMemory(what, "its picture needs more memory than reading may take") from error
+    except ImportError as error:
+        hint = "Install the program again with all its parts."
+        raise Unsupported(what, "the decoder for its kind of picture is not installed", hint) from error
     except (*PARSE_ERRORS, zlib.error) as error:
         raise Unreadable(what, "its compressed picture is damaged", "Copy it again from its source.") from error
     expected = (image.header.rows, image.header.columns, *((3,) if image.header.samples == 3 else ()))
