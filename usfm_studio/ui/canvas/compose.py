@@ -16,18 +16,25 @@ Argb = NDArray[np.uint32]
 
 
 def rim(inside: NDArray[np.uint8], width_px: float, rgb: int, hatch: NDArray[np.float32] | None = None) -> Argb:
-    """(rows, columns) ARGB, premultiplied, of a rim of `width_px` inside the non-zero pixels.
+    """(rows, columns) ARGB, premultiplied, of a rim of `width_px` inside the pixels that are 255 (the others 0).
 
-    `rgb` is 0xRRGGBB. `hatch` (same shape, 0..1) weakens the rim where it is below 1.
+    How deep a pixel lies is told by how full its neighbourhood is: two box filters of the rim's width make, along a
+    straight edge, exactly `1 - (1 - depth / width)^2 / 2` (a distance transform takes three times as long and shows
+    the same). `rgb` is 0xRRGGBB. `hatch` (same shape, 0..1) weakens the rim where it is below 1.
     """
     import cv2
 
-    distance = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
-    depth = cv2.convertScaleAbs(distance, alpha=255.0 / max(1.0, width_px))
+    side = max(3, round(width_px) | 1)
+    full = inside
+    for _ in range(2):
+        full = cv2.blur(full, (side, side), borderType=cv2.BORDER_REPLICATE)
+    full = cv2.bitwise_and(full, inside)
     if hatch is None:
-        return _looked_up(_colours_by_depth(rgb), depth)
-    alpha = np.take(_alpha_by_depth(), depth) * hatch
-    return _looked_up(_colours_by_alpha(rgb), (alpha + 0.5).astype(np.uint8))
+        argb: Argb = cv2.LUT(full, _colours_by_fullness(rgb)).view(np.uint32)
+        return argb
+    alpha = cv2.LUT(full, _alpha_by_fullness()) * hatch
+    striped: Argb = cv2.LUT((alpha + 0.5).astype(np.uint8), _colours_by_alpha(rgb)).view(np.uint32)
+    return striped
 
 
 def rim_width(area_logical_px: float) -> float:
@@ -48,30 +55,27 @@ def hatch(shape_rc: tuple[int, int], corner_xy: tuple[float, float], ratio: floa
     return np.clip((HATCH_LINE / 2 - away) * ratio + 0.5, 0.0, 1.0).astype(np.float32)
 
 
-def _looked_up(table: Argb, index: NDArray[np.uint8]) -> Argb:
-    argb: Argb = np.take(table, index)
-    return argb
-
-
 @lru_cache(maxsize=4)
-def _alpha_by_depth() -> NDArray[np.float32]:
-    """Alpha 0..255 by depth: 0 is outside, 1 at the edge, 255 the rim's end and all beyond."""
-    share = np.arange(256, dtype=np.float64) / 255
-    alpha = 255 * STRENGTH * (1 - share) ** EXPONENT
+def _alpha_by_fullness() -> NDArray[np.float32]:
+    """Alpha 0..255 by fullness: 0 is outside, half full (128) the edge and the strongest, 255 beyond the rim."""
+    shallow = np.clip((255 - np.arange(256, dtype=np.float64)) / 127.5, 0.0, 1.0)  # (1 - depth / width)^2
+    alpha = 255 * STRENGTH * shallow ** (EXPONENT / 2)
     alpha[0] = 0
     return alpha.astype(np.float32)
 
 
 @lru_cache(maxsize=64)
-def _colours_by_alpha(rgb: int) -> Argb:
+def _colours_by_alpha(rgb: int) -> NDArray[np.int32]:
+    """Premultiplied ARGB by alpha; signed, as tables of OpenCV are."""
     alpha = np.arange(256, dtype=np.float64)
     argb: Argb = np.round(alpha).astype(np.uint32) << np.uint32(24)
     for shift in (16, 8, 0):
         channel = np.round(((rgb >> shift) & 255) * alpha / 255).astype(np.uint32)
         argb = argb | (channel << np.uint32(shift))
-    return argb
+    return argb.view(np.int32)
 
 
 @lru_cache(maxsize=64)
-def _colours_by_depth(rgb: int) -> Argb:
-    return _colours_by_alpha(rgb)[np.round(_alpha_by_depth()).astype(np.intp)]
+def _colours_by_fullness(rgb: int) -> NDArray[np.int32]:
+    colours: NDArray[np.int32] = _colours_by_alpha(rgb)[np.round(_alpha_by_fullness()).astype(np.intp)]
+    return colours

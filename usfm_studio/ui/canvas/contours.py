@@ -127,17 +127,17 @@ def _following(begin: NDArray[np.intp], end: NDArray[np.intp], direction: NDArra
 def _loops(following: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Edges in the order of their loops, and where each loop starts."""
     after = following.tolist()
-    seen = bytearray(len(after))
     order: list[int] = []
     starts = [0]
     for first in range(len(after)):
-        if seen[first]:
-            continue
-        edge = first
-        while not seen[edge]:
-            seen[edge] = 1
+        edge = after[first]
+        if edge < 0:
+            continue  # of an earlier loop
+        after[first] = -1
+        order.append(first)
+        while edge != first:
             order.append(edge)
-            edge = after[edge]
+            after[edge], edge = -1, after[edge]
         starts.append(len(order))
     return np.array(order, np.intp), np.array(starts, np.intp)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF, QRegion
@@ -11,15 +13,38 @@ _HALO = QColor(0, 0, 0, 217)
 _SIGN = 4.5  # half its length
 _ROOM = 4.0  # around what is drawn
 _VERTEX = 3.0
+_LARGE = 120.0
+_SIDES = 160
 
 
 def draw_ring(painter: QPainter, at: QPointF, radius_x: float, radius_y: float, sign: str, colour: QColor) -> None:
     """A ring of the brush's true size in the segment's colour, with + or − in its middle (beside a small ring)."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    for ink, width in ((_HALO, 3.5), (colour, 1.5)):
-        painter.setPen(QPen(ink, width))
-        painter.drawEllipse(at, radius_x, radius_y)
+    if min(radius_x, radius_y) > _LARGE:
+        _draw_large_ring(painter, at, radius_x, radius_y, colour)
+    else:
+        for ink, width in ((_HALO, 3.5), (colour, 1.5)):
+            painter.setPen(QPen(ink, width))
+            painter.drawEllipse(at, radius_x, radius_y)
     draw_sign(painter, sign_place(at, radius_x, radius_y), sign)
+
+
+def _draw_large_ring(painter: QPainter, at: QPointF, radius_x: float, radius_y: float, colour: QColor) -> None:
+    """The same ring by lines of one device pixel, for which Qt has a way ten times as fast as for wide ones."""
+    for ink, offsets in ((_HALO, (-1.25, 1.25)), (colour, (-0.4, 0.4))):
+        painter.setPen(QPen(ink, 0))
+        for offset in offsets:
+            painter.save()
+            painter.translate(at)
+            painter.scale(radius_x + offset, radius_y + offset)
+            painter.drawPolyline(_unit_circle())
+            painter.restore()
+
+
+@lru_cache(maxsize=1)
+def _unit_circle() -> QPolygonF:
+    angles = [2 * math.pi * i / _SIDES for i in range(_SIDES + 1)]
+    return QPolygonF([QPointF(math.cos(angle), math.sin(angle)) for angle in angles])
 
 
 def sign_place(at: QPointF, radius_x: float, radius_y: float) -> QPointF:

@@ -76,7 +76,9 @@ class Furniture:
         self.repeats = ()
         if len({item.value for item in wanted}) >= tags.REPEAT_FROM:
             self.repeats = tuple(
-                (at, item.value, QColor(item.style.colour)) for item in wanted for at in tags.repeats(item.loops, view)
+                (at, tag.of.value, QColor(tag.of.style.colour))
+                for tag in self.tags
+                for at in tags.repeats(tag.of.loops, view, tag.anchor)
             )
         self.handles = tuple(
             at for item in wanted if item.style.selected and not item.proposed for at in handles_of(item.loops)

@@ -59,7 +59,7 @@ class SegmentLayer:
         self.opacity = 1.0
         self._without = 0
         self._look = Look(proposed=proposed)
-        self._segments = Segments(Mask.empty((1, 1)), (), {}, {})
+        self._segments = Segments(Mask.empty((1, 1)), (), {}, {}, exact_when_large=not proposed)
         self._sampler = Sampler()
         self._grid: Grid | None = None
         self._stale: Box | None = None

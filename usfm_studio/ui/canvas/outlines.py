@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, QDataStream, QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 
-from usfm_studio.document.mask import Ids, Mask
+from usfm_studio.document.mask import Mask
 from usfm_studio.ui.canvas import compose
 from usfm_studio.ui.canvas.contours import Loops, outline
 from usfm_studio.ui.canvas.grid import Grid
@@ -44,6 +44,7 @@ class Segments:
     values: tuple[int, ...]
     styles: Mapping[int, SegmentStyle]
     rims: Mapping[int, float]
+    exact_when_large: bool = True  # outlines along pixel borders once pixels show
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +92,16 @@ def visible_loops(
     if not ids.size:
         return
     sx, sy = placement.scale_xy
+    smooth = min(sx, sy) < PIXELS_SHOW_FROM or not segments.exact_when_large
     middle = (step - 1) / 2
     offset = placement.image_to_view((corner[0] + middle, corner[1] + middle))
     for value in segments.values:
         if style_of(segments.styles, value).visible:
-            loops = _loops_of(ids, value, finest < PIXELS_SHOW_FROM)
+            loops = outline(ids == value, smooth)
             if len(loops):
                 pitch = step * finest  # device pixels between two samples
                 thin = loops.thinned(int(_POINT_EVERY / pitch), _BEND / pitch)
                 yield value, thin.mapped((sx * step, sy * step), offset)
-
-
-def _loops_of(ids: Ids, value: int, smooth: bool) -> Loops:
-    inside = ids == value
-    return outline(inside, smooth)
 
 
 def to_path(loops: Loops) -> QPainterPath:

@@ -15,7 +15,7 @@ from usfm_studio.document.frame import Pixels
 from usfm_studio.ui.canvas.grid import Grid
 
 PIXELS_SHOW_FROM = 8.0
-"""Device pixels per image pixel from which pixels are shown as they are, and outlines follow their borders."""
+"""Logical pixels per image pixel from which pixels are shown as they are, and outlines follow their borders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class Picture:
 
     def _scaled(self, target: QRect, grid: Grid) -> Pixels:
         fx, fy = grid.pixels_per_image_pixel
-        if min(fx, fy) >= PIXELS_SHOW_FROM:
+        if min(grid.placement.scale_xy) >= PIXELS_SHOW_FROM:
             return self._nearest(target, grid)
         number = max(0, math.floor(math.log2(1 / max(fx, fy)))) if max(fx, fy) < 1 else 0
         level = self._level(number)

@@ -19,7 +19,12 @@ CLICK_REACH = 4.0  # a press that moved less is a click
 class Steered(Protocol):
     """What the pointer steers: the canvas."""
 
-    def to_image(self, view: QPointF) -> XY:
+    wheel_steps_frames: bool
+    """True on loops; on stills the wheel zooms."""
+    hand_held: bool
+    """True while the key that moves the image is held."""
+
+    def view_to_image(self, view: QPointF) -> XY:
         """The image point under a view point."""
 
     def use_tool(self, event: ToolEvent) -> None:
@@ -48,14 +53,6 @@ class Steered(Protocol):
 
     def step_opacity(self, steps: int) -> None:
         """Overlays more (positive) or less opaque."""
-
-    @property
-    def wheel_steps_frames(self) -> bool:
-        """True on loops; on stills the wheel zooms."""
-
-    @property
-    def hand_held(self) -> bool:
-        """True while the key that moves the image is held."""
 
 
 class Pointer:
@@ -87,7 +84,7 @@ class Pointer:
             does = "pan"
         self._begin(does, event.button(), event.position())
         if self._held == "tool" and self._button == event.button():
-            xy = self._canvas.to_image(event.position())
+            xy = self._canvas.view_to_image(event.position())
             self._canvas.use_tool(Press(xy=xy, modifiers=modifiers_of(event.modifiers()), double=double))
 
     def move(self, event: QMouseEvent) -> None:
@@ -111,7 +108,7 @@ class Pointer:
             self._begin(does.get(event.button(), "tool"), event.button(), event.position())
             if self._held == "tool" and self._button == event.button():
                 eraser = event.pointerType() == QPointingDevice.PointerType.Eraser
-                xy = self._canvas.to_image(event.position())
+                xy = self._canvas.view_to_image(event.position())
                 self._canvas.use_tool(Press(xy=xy, modifiers=modifiers, pressure=event.pressure(), eraser_end=eraser))
         elif event.type() == event.Type.TabletMove:
             self._moved(event.position(), modifiers, event.pressure())
@@ -166,13 +163,13 @@ class Pointer:
         elif self._held == "window" and not self._clicked:
             self._canvas.shift_window(offset)
         elif self._held in ("tool", ""):
-            self._canvas.use_tool(Move(xy=self._canvas.to_image(at), modifiers=modifiers, pressure=pressure))
+            self._canvas.use_tool(Move(xy=self._canvas.view_to_image(at), modifiers=modifiers, pressure=pressure))
 
     def _end(self, at: QPointF, global_at: QPoint, modifiers: Modifiers) -> None:
         does = self._held
         self.let_go()
         if does == "tool":
-            self._canvas.use_tool(Release(xy=self._canvas.to_image(at), modifiers=modifiers))
+            self._canvas.use_tool(Release(xy=self._canvas.view_to_image(at), modifiers=modifiers))
         elif does == "window" and self._clicked:
             self._canvas.open_menu(global_at, at)
         self._canvas.point_at(at, modifiers)

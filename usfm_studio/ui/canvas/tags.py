@@ -178,16 +178,18 @@ def number(painter: QPainter, box: QRectF, value: int, colour: QColor) -> None:
     paint.text(painter, box, str(value), ink, size, 600, paint.CENTRE)
 
 
-def repeats(loops: Loops, view: QRectF) -> tuple[QPointF, ...]:
-    """Where to repeat a segment's number along its outlines: every 200 px, never near the view's edge."""
+def repeats(loops: Loops, view: QRectF, tag_at: QPointF | None) -> tuple[QPointF, ...]:
+    """Where to repeat a segment's number along its outlines: every 200 px from its tag on, clear of the view's edge."""
     found = []
     inner = view.adjusted(_MARK, _MARK, -_MARK, -_MARK)
     for index in range(len(loops)):
         points = loops.loop(index)
+        if tag_at is not None:
+            first = int(np.argmin(np.hypot(points[:, 0] - tag_at.x(), points[:, 1] - tag_at.y())))
+            points = np.roll(points, -first, axis=0)
         steps = np.hypot(*(np.roll(points, -1, axis=0) - points).T)
         along = np.cumsum(steps) - steps
-        total = float(steps.sum())
-        for distance in np.arange(REPEAT_EVERY / 2, total - REPEAT_EVERY / 4, REPEAT_EVERY):
+        for distance in np.arange(REPEAT_EVERY, float(steps.sum()) - REPEAT_EVERY / 2, REPEAT_EVERY):
             x, y = points[int(np.searchsorted(along, distance)) % len(points)].tolist()
             if inner.contains(x, y):
                 found.append(QPointF(x, y))

@@ -72,16 +72,18 @@ class CanvasView(QWidget):
     key_tapped = Signal(str)
     """`X` or `Space`, pressed and let go quickly (held, they peek and move the image)."""
 
+    wheel_steps_frames = False
+    """On loops the wheel steps frames, on stills it zooms."""
+    hand_held = False
+    """True while the key that moves the image is held."""
     _built = False  # Qt sends events while the widget is being made
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._key: FrameId | None = None
         self._scene_kept = Scene(frame=FrameId("", 0), mask=Mask.empty((1, 1)))
-        self._wheel_steps = False
         self._bits = 8
         self._peeking = False
-        self._hand_held = False
         self._told: tuple[bool, Hints, float] = (False, (), 0.0)
         self._stage = Stage()
         self._navigation = Navigation()
@@ -281,10 +283,6 @@ class CanvasView(QWidget):
         """Diameter of brush and eraser in image pixels."""
         return self._scene_kept.brush_px
 
-    def set_wheel_steps_frames(self, on: bool) -> None:
-        """On loops the wheel steps frames, on stills it zooms."""
-        self._wheel_steps = on
-
     @property
     def hints(self) -> Hints:
         """What keys and buttons do now."""
@@ -296,10 +294,6 @@ class CanvasView(QWidget):
         return self._hand.active
 
     # What the pointer and the keys do (called by `Input`).
-
-    def to_image(self, view: QPointF) -> XY:
-        """The image point under a view point."""
-        return self.view_to_image(view)
 
     def use_tool(self, event: ToolEvent) -> None:
         """The tool gets an event."""
@@ -355,19 +349,9 @@ class CanvasView(QWidget):
         """Overlays more or less opaque."""
         self.set_opacity(self.opacity + OPACITY_STEP * steps)
 
-    @property
-    def wheel_steps_frames(self) -> bool:
-        """True on loops."""
-        return self._wheel_steps
-
-    @property
-    def hand_held(self) -> bool:
-        """True while the key that moves the image is held."""
-        return self._hand_held
-
     def hold_hand(self, on: bool) -> None:
         """The key that moves the image is down or up."""
-        self._hand_held = on
+        self.hand_held = on
         self._mark_moved()
 
     def set_peek(self, on: bool) -> None:
@@ -470,7 +454,7 @@ class CanvasView(QWidget):
         """The pointer's mark or the open outline may look different: repaint the old one and the new one."""
         cursor = self._hand.cursor(self._mark.modifiers)
         holds = {"pan": Qt.CursorShape.ClosedHandCursor, "window": Qt.CursorShape.SizeAllCursor}
-        shape = holds.get(self._input.held) or (Qt.CursorShape.OpenHandCursor if self._hand_held else None)
+        shape = holds.get(self._input.held) or (Qt.CursorShape.OpenHandCursor if self.hand_held else None)
         changed = self._mark.shape_is(cursor, self._hand.preview, self.placement, hidden=shape is not None)
         self.update(changed)
         shape = shape or self._mark.qt_shape
