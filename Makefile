@@ -4,7 +4,7 @@ BIN := .venv/bin
 OUT ?= tour-out
 # torch's threads must not spin at barriers, or two busy cores come to a halt; no test needs a screen.
 TESTING := OMP_WAIT_POLICY=PASSIVE QT_QPA_PLATFORM=offscreen
-PYTEST := $(TESTING) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+PYTEST := $(TESTING) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal -rs
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test demo tour lint format test test-all bench clean
@@ -35,7 +35,7 @@ lint: setup-test ## style, types, import contracts, dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --cache-dir .cache/import-linter
-	$(BIN)/deptry .
+	$(BIN)/deptry usfm_studio
 
 format: setup-test ## put the sources into the house's format
 	$(BIN)/ruff check --fix .
