@@ -10,7 +10,9 @@ from .making import A_SCHEMA
 from .processes import run
 
 
-@pytest.mark.parametrize(("action", "least"), [("exit", 25), ("ENOSPC", 25), ("EIO", 25)])
+@pytest.mark.parametrize(
+    ("action", "least"), [("exit", 25), ("ENOSPC", 25), pytest.param("EIO", 25, marks=pytest.mark.slow)]
+)
 def test_nothing_is_lost_and_nothing_half_written_stays_wherever_it_strikes(tmp_path, action, least):
     status, out, errors = run("-m", "tests.project.faulty", tmp_path, action, "any")
     assert status == 0, errors

@@ -49,8 +49,9 @@ def make_backup(store: Store, folder: Path, day: date) -> Path:
     except (sqlite3.Error, OSError):
         temporary.unlink(missing_ok=True)
         raise
-    for old in backups(folder)[KEEP:]:
-        old.path.unlink(missing_ok=True)
+    others = [copy.path for copy in backups(folder) if copy.path != path]  # by a clock that may have gone back
+    for old in others[KEEP - 1 :]:
+        old.unlink(missing_ok=True)
     return path
 
 

@@ -41,10 +41,14 @@ ZSTD = 1
 LEVEL = 3
 TILE_BYTES = TILE * TILE
 HEADER_MOST = 256 << 20
+WINDOW_MOST = 8 << 20
 
 _EMPTY = np.zeros((TILE, TILE), np.uint8)
 _EMPTY.flags.writeable = False
 _thread = threading.local()
+_MALFORMED = (
+    zstandard.ZstdError, struct.error, ValueError, LookupError, TypeError, AttributeError, RecursionError, MemoryError,
+)  # fmt: skip
 
 
 def checksum(*parts: object) -> int:
@@ -56,6 +60,13 @@ def checksum(*parts: object) -> int:
     return value
 
 
+def plain(value: Any) -> Any:
+    """A number of numpy as one of Python, for JSON. Raises TypeError for what is none."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be stored")
+
+
 def pack_tile(tile: Tile) -> bytes:
     """A tile as codec byte and zstd."""
     return bytes([ZSTD]) + _compressor().compress(np.ascontiguousarray(tile).data)
@@ -63,19 +74,20 @@ def pack_tile(tile: Tile) -> bytes:
 
 def unpack_tile(data: bytes) -> Tile:
     """Inverse of `pack_tile`; read-only. Raises Damaged."""
+    body = _body(data)
     try:
-        raw = zstandard.ZstdDecompressor().decompress(_body(data), max_output_size=TILE_BYTES)
-    except zstandard.ZstdError as error:
+        declared = zstandard.frame_content_size(body)
+        if declared != TILE_BYTES:  # asked before anything is allocated
+            raise _damaged("a mask tile", f"{declared} bytes")
+        return _tile(_decompressor().decompress(body))
+    except _MALFORMED as error:
         raise _damaged("a mask tile", error) from error
-    if len(raw) != TILE_BYTES:
-        raise _damaged("a mask tile", f"{len(raw)} bytes")
-    return _tile(raw)
 
 
 def pack_edit(edit: Edit) -> bytes:
     """An edit as bytes."""
     tiles: list[Tile] = []
-    header = json.dumps(_to(edit, tiles), separators=(",", ":")).encode("ascii")
+    header = json.dumps(_to(edit, tiles), separators=(",", ":"), default=plain).encode("ascii")
     stream = _compressor().compressobj()
     parts = [bytes([ZSTD]), stream.compress(struct.pack("<I", len(header)) + header)]
     parts += [stream.compress(np.ascontiguousarray(tile).data) for tile in tiles]
@@ -86,13 +98,13 @@ def pack_edit(edit: Edit) -> bytes:
 def unpack_edit(data: bytes) -> Edit:
     """Inverse of `pack_edit`. Raises Damaged."""
     try:
-        with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(_body(data)), read_across_frames=False) as stream:
+        with _decompressor().stream_reader(io.BytesIO(_body(data)), read_across_frames=False) as stream:
             (length,) = struct.unpack("<I", _exactly(stream, 4))
             if length > HEADER_MOST:
                 raise ValueError(f"a header of {length} bytes")
             header = json.loads(_exactly(stream, length))
             return _from(header, stream)
-    except (zstandard.ZstdError, struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+    except _MALFORMED as error:
         raise _damaged("an entry of the journal", error) from error
 
 
@@ -244,6 +256,10 @@ def _compressor() -> zstandard.ZstdCompressor:
     if made is None:
         made = _thread.compressor = zstandard.ZstdCompressor(level=LEVEL)
     return made
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    return zstandard.ZstdDecompressor(max_window_size=WINDOW_MOST)
 
 
 def _damaged(what: str, why: object) -> Damaged:

@@ -66,6 +66,23 @@ def holder(folder: Path) -> dict[str, object]:
         return {}
 
 
+def is_alive(text: dict[str, object]) -> bool:
+    """True where the process that the text names may still hold the project; False where it surely does not."""
+    if not text:
+        return False
+    if text.get("host") != platform.node() or sys.platform == "win32":
+        return True
+    if text.get("boot") != _boot():
+        return False
+    try:
+        os.kill(int(str(text["pid"])), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
+
+
 def busy(folder: Path, text: dict[str, object], hint: str = "") -> ProjectBusy:
     """The error that says who has the project open."""
     who = f"process {text['pid']} on {text['host']}, since {text['since']}" if text else "another program"

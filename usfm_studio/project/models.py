@@ -16,6 +16,7 @@ from usfm_studio.document import values_json
 from usfm_studio.document.errors import BadModel, NotFound, WrongUsage
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.project import faults, files
+from usfm_studio.project.codec import plain
 from usfm_studio.project.journal import Journal
 from usfm_studio.project.store import Store
 from usfm_studio.project.trouble import explained
@@ -169,11 +170,11 @@ class Models:
                 connection.execute("UPDATE models SET removed = 1 WHERE digest = ?", (digest,))
 
         self._journal().run(mark)
-        self._rows[digest] = Shelved(row.card, row.folder, True)
+        self._rows = {**self._rows, digest: Shelved(row.card, row.folder, True)}
 
     def _record(self, card: ModelCard, name: str) -> None:
         added = datetime.now(UTC).isoformat(timespec="seconds")
-        body = json.dumps(values_json.card_to(card))
+        body = json.dumps(values_json.card_to(card), default=plain)
 
         def row(store: Store) -> None:
             with store.transaction() as connection:
@@ -182,8 +183,8 @@ class Models:
                 connection.execute("INSERT INTO models VALUES (?, ?, ?, 0, ?)", (card.digest, name, added, body))
 
         self._journal().run(row)
-        self._rows.pop(card.digest, None)
-        self._rows[card.digest] = Shelved(card, name, False)
+        others = {digest: row for digest, row in self._rows.items() if digest != card.digest}
+        self._rows = {**others, card.digest: Shelved(card, name, False)}  # replaced whole: other threads may be reading
 
     def _row(self, digest: str) -> Shelved:
         row = self._rows.get(digest)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from usfm_studio.document.edit import ReplaceSchema
-from usfm_studio.document.errors import Damaged, NotFound, ReadOnly, WrongUsage
+from usfm_studio.document.errors import Damaged, NotFound, ReadOnly, StudioError, WrongUsage
 from usfm_studio.document.schema import Schema
 from usfm_studio.project import backup, blobs, faults, files, lock, models, tables
 from usfm_studio.project.ballast import Ballast
@@ -34,6 +34,7 @@ FOLDERS = (blobs.FOLDER, models.FOLDER, "runs", "exports", "cache", backup.FOLDE
 SMALL_BYTES = 4 << 20
 SWEEP_AFTER_S = 3600.0
 STOP_S = 30.0
+ON_NETWORK = "The project is on a network drive: saving is slower, and one computer at a time can use it."
 
 
 @dataclass(slots=True)
@@ -57,8 +58,8 @@ class Opened:
             clean = self.journal.stop(STOP_S)
         self.reader.close()
         if self.writer is not None:
-            with suppress(sqlite3.Error, OSError):
-                if clean and self.writer.read(tables.last_position) > self.first_position:
+            with suppress(sqlite3.Error, OSError, StudioError):
+                if clean and self.journal is not None and self.writer.read(tables.last_position) > self.first_position:
                     backup.make_backup(self.writer, self.folder, date.today())
                 self.writer.checkpoint("TRUNCATE")
             self.writer.close()
@@ -69,7 +70,7 @@ class Opened:
 
 
 def create(folder: Path, schema: Schema) -> None:
-    """Make the folder of a project, whole or not at all. Raises WrongUsage, DiskFull, ReadOnly."""
+    """Make the folder of a project, whole or not at all. Raises WrongUsage, DiskFull, ReadOnly, ProjectBusy."""
     if (folder / NAME).exists():
         raise WrongUsage(f'"{folder.name}" is a project already', "nothing is overwritten", "Open it, or name another.")
     if folder.exists() and not folder.is_dir():
@@ -82,10 +83,14 @@ def create(folder: Path, schema: Schema) -> None:
             if not (folder / name).exists():
                 (folder / name).mkdir()
                 made.append(folder / name)
-        ballast = Ballast(folder)
-        made.append(ballast.path)
-        ballast.make()
-        _create_database(folder, schema)
+        held = ProjectLock.take(folder)
+        try:
+            ballast = Ballast(folder)
+            made.append(ballast.path)
+            ballast.make()
+            _create_database(folder, schema)
+        finally:
+            held.release()
     except (OSError, sqlite3.Error) as error:
         for path in [folder] if new else made:
             files.remove(path)
@@ -126,17 +131,15 @@ def open_to_write(folder: Path) -> Opened:
     except BaseException:
         held.release()
         raise
-    journal = Journal(writer, Ballast(folder), Sources(folder).stat)
-    notices = ("The project is on a network drive: saving is slower, and one computer at a time can use it.",)
-    return Opened(
-        folder=folder,
-        reader=reader,
-        writer=writer,
-        journal=journal,
-        held=held,
-        notices=notices if network else (),
-        first_position=journal.saved_position(),
-    )
+    notices = (ON_NETWORK,) if network else ()
+    opened = Opened(folder=folder, reader=reader, writer=writer, held=held, notices=notices)
+    try:
+        opened.journal = offering_backup(folder, lambda: Journal(writer, Ballast(folder), Sources(folder).stat))
+        opened.first_position = opened.journal.saved_position()
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 def _connect(folder: Path, held: ProjectLock, network: bool) -> tuple[Store, Store]:
@@ -160,7 +163,7 @@ def open_to_read(folder: Path) -> Opened:
     path = folder / NAME
     if can_write(folder):
         text = lock.holder(folder)
-        reason = str(lock.busy(folder, text)) if text else "it was opened to look at only"
+        reason = str(lock.busy(folder, text)) if lock.is_alive(text) else "it was opened to look at only"
         return Opened(folder=folder, reader=offering_backup(folder, lambda: Store.reader(path)), reason=reason)
     reason = "its folder cannot be written to"
     wal = path.with_name(f"{NAME}-wal")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-NETWORK = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "fuse.rclone", "fuse.s3fs", "afs", "ncpfs", "webdav", "davfs")
+NETWORK = ("nfs", "cifs", "smb", "9p", "fuse.", "afs", "ncpfs", "webdav", "davfs")
 MOUNTS = Path("/proc/self/mountinfo")
 
 

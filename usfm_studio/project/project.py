@@ -61,7 +61,7 @@ class Project:
         self._position = opened.reader.read(tables.last_position)
         self._frames: tuple[Frame, ...] | None = None
         self.blobs = Blobs(self.folder, self._writing)
-        self.models = Models(self.folder, opened.reader.read(read_shelf), self._writing, lambda: self._state.champions)
+        self.models = Models(self.folder, opened.reader.read(read_shelf), self._writing, self.champions)
 
     @classmethod
     def create(cls, folder: Path, schema: Schema | None = None) -> Project:
@@ -146,6 +146,11 @@ class Project:
         with self._lock:
             return dict(self._state.proposed)
 
+    def champions(self) -> dict[str, str]:
+        """Which model proposes for each exam: digest by exam, models that left the shelf included."""
+        with self._lock:
+            return dict(self._state.champions)
+
     def annotated(self) -> tuple[Frame, ...]:
         """Frames that a person has worked on, in the order of `frames`."""
         with self._lock:
@@ -205,7 +210,10 @@ class Project:
             return self._changed(edit)
 
     def undo(self) -> Change | None:
-        """Take the newest step back; None where there is none. Raises ReadOnly, DiskFull, Damaged."""
+        """Take the newest step back; None where there is none. Raises ReadOnly, DiskFull, Damaged.
+
+        What it changed becomes as it was before the step, also where a quiet edit has touched it since.
+        """
         with self._lock:
             self._may_write()
             position = self._history.next_undo

@@ -27,8 +27,8 @@ from usfm_studio.project.cache import Cache
 from usfm_studio.project.store import Store
 from usfm_studio.project.tables import parts_of
 
-MASKS_BYTES = 96 << 20
-PROPOSALS_BYTES = 64 << 20
+MASKS_BYTES = 48 << 20
+PROPOSALS_BYTES = 32 << 20
 
 
 class State:

@@ -102,7 +102,7 @@ def _write_part(connection: sqlite3.Connection, edit: Edit, stat: Callable[[str]
         case ReplaceInstances():
             _write_instances(connection, edit, stat)
         case ReplaceSchema():
-            body = json.dumps(schema_to(edit.after))
+            body = json.dumps(schema_to(edit.after), default=codec.plain)
             connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('schema', ?)", (body,))
         case SetChampion(after=None):
             connection.execute("DELETE FROM champions WHERE exam = ?", (edit.exam,))
@@ -129,7 +129,7 @@ def _write_annotation(connection: sqlite3.Connection, edit: SetAnnotation) -> No
     if edit.after == NO_ANNOTATION:
         connection.execute("DELETE FROM annotations WHERE frame = ?", (key,))
         return
-    body = json.dumps(values_json.annotation_to(edit.after))
+    body = json.dumps(values_json.annotation_to(edit.after), default=codec.plain)
     connection.execute("INSERT OR REPLACE INTO annotations VALUES (?, ?, ?)", (key, checksum(key, body), body))
 
 
@@ -150,7 +150,7 @@ def _write_instances(
     gone = [(instance.digest,) for instance in edit.before if instance.digest not in kept]
     connection.executemany("DELETE FROM instances WHERE digest = ?", gone)
     for instance in edit.after:
-        body = json.dumps(values_json.instance_to(instance))
+        body = json.dumps(values_json.instance_to(instance), default=codec.plain)
         size, changed = (stat(instance.path) if stat else None) or (None, None)
         crc = checksum(instance.digest, body)
         connection.execute("INSERT OR IGNORE INTO joined (digest) VALUES (?)", (instance.digest,))
