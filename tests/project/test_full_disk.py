@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from usfm_studio.document.errors import DiskFull, StudioError
+from usfm_studio.project import journal
 from usfm_studio.project.check import problems
 from usfm_studio.project.project import Project
 
@@ -162,3 +163,39 @@ def test_a_file_that_may_not_grow_keeps_the_stroke_waiting(tmp_path):
     status, told = in_a_fork(limited, tmp_path / "p")
     assert status == 0
     assert len(told) == 1
+
+
+def squeezed(folder, tell):
+    """Strokes that SQLite cannot finish writing, the file's limit a little further each time; then there is room."""
+    journal.RETRY_S = 0.01
+    project = Project.open(folder)
+    frame = project.frames()[0].id
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    wal = folder / "project.db-wal"
+    struck = 0
+    for number in range(40):
+        project.apply(stroke(project, frame, 3 * number))
+        project.flush()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (wal.stat().st_size + 700 * number, hard))
+        for more in (1, 2):
+            if project.saved.error is None:
+                project.apply(stroke(project, frame, 3 * number + more))
+                try:
+                    project.flush()
+                except StudioError:
+                    struck += 1
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        wait_until(project, lambda saved: saved.pending == 0 and saved.error is None)
+    before = contents(project)
+    project.close()
+    with Project.open(folder) as again:
+        assert contents(again) == before
+    tell(str(struck))
+
+
+def test_wherever_in_a_commit_the_writing_stops_the_stroke_is_saved_later(tmp_path):
+    a_project(tmp_path / "p").close()
+    status, told = in_a_fork(squeezed, tmp_path / "p")
+    assert status == 0
+    assert int(told[0]) > 10
+    assert problems(tmp_path / "p") == []

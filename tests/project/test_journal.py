@@ -1,6 +1,7 @@
 """The journal alone leads to the project; time has no say in its order; what is stored comes back as it was."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -17,6 +18,7 @@ from usfm_studio.document.frame import FrameId
 from usfm_studio.document.mask import Mask
 from usfm_studio.project import codec, tables
 from usfm_studio.project import project as door
+from usfm_studio.project.check import problems
 from usfm_studio.project.project import Project
 from usfm_studio.project.replaying import differences, replayed
 
@@ -171,3 +173,23 @@ def test_a_state_can_be_set_again_and_again(tmp_path):
         for state in (State.DOING, State.DONE, State.TODO):
             set_state(project, frame, state)
         assert project.annotated() == ()
+
+
+def test_several_threads_may_work_at_once(tmp_path):
+    with a_project(tmp_path / "p", instances=4) as project:
+        frames = [frame.id for frame in project.frames()]
+
+        def work(frame):
+            for number in range(40):
+                project.apply(stroke(project, frame, number))
+                assert project.mask(frames[number % 4]).shape_rc == (300, 520)
+                assert project.history(5)
+                project.saved  # noqa: B018
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, frames))
+        assert len(project.history(1000)) == 160
+        before = contents(project)
+    with Project.open(tmp_path / "p") as project:
+        assert contents(project) == before
+    assert problems(tmp_path / "p") == []
