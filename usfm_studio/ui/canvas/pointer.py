@@ -19,6 +19,8 @@ CLICK_REACH = 4.0  # a press that moved less is a click
 class Steered(Protocol):
     """What the pointer steers: the canvas."""
 
+    half_pixel: float
+    """Half a device pixel in logical ones: a mouse's position is the corner of the pixel that it points at."""
     wheel_steps_frames: bool
     """True on loops; on stills the wheel zooms."""
     hand_held: bool
@@ -82,19 +84,20 @@ class Pointer:
         does = {Qt.MouseButton.MiddleButton: "pan", Qt.MouseButton.RightButton: "window"}.get(event.button(), "tool")
         if does == "tool" and self._canvas.hand_held:
             does = "pan"
-        self._begin(does, event.button(), event.position())
+        at = self._pointed(event)
+        self._begin(does, event.button(), at)
         if self._held == "tool" and self._button == event.button():
-            xy = self._canvas.view_to_image(event.position())
+            xy = self._canvas.view_to_image(at)
             self._canvas.use_tool(Press(xy=xy, modifiers=modifiers_of(event.modifiers()), double=double))
 
     def move(self, event: QMouseEvent) -> None:
         """The mouse moves, with a button down or without."""
-        self._moved(event.position(), modifiers_of(event.modifiers()), 1.0)
+        self._moved(self._pointed(event), modifiers_of(event.modifiers()), 1.0)
 
     def release(self, event: QMouseEvent) -> None:
         """A mouse button comes up."""
         if event.button() == self._button:
-            self._end(event.position(), event.globalPosition().toPoint(), modifiers_of(event.modifiers()))
+            self._end(self._pointed(event), event.globalPosition().toPoint(), modifiers_of(event.modifiers()))
 
     def let_go(self) -> None:
         """Whatever is held is no longer (the focus went, the window closed); the tool is told elsewhere."""
@@ -147,6 +150,9 @@ class Pointer:
         """Two fingers on a touchpad pinch."""
         if event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
             self._canvas.zoom_by(1.0 + event.value(), event.position())
+
+    def _pointed(self, event: QMouseEvent) -> QPointF:
+        return event.position() + QPointF(self._canvas.half_pixel, self._canvas.half_pixel)
 
     def _begin(self, does: str, button: Qt.MouseButton, at: QPointF) -> None:
         if self._held:

@@ -74,6 +74,8 @@ class CanvasView(QWidget):
 
     wheel_steps_frames = False
     """On loops the wheel steps frames, on stills it zooms."""
+    half_pixel = 0.5
+    """Half a device pixel in logical ones: a mouse's position is the corner of the pixel that it points at."""
     hand_held = False
     """True while the key that moves the image is held."""
     _built = False  # Qt sends events while the widget is being made
@@ -464,6 +466,7 @@ class CanvasView(QWidget):
     def _measure(self) -> None:
         """Tell the navigation how large the view is and where it lies on the screen's pixels."""
         ratio = self.devicePixelRatioF()
+        self.half_pixel = 0.5 / ratio
         corner = self.mapTo(self.window(), QPoint(0, 0))
         shift = tuple(-((side * ratio) % 1.0) / ratio for side in (corner.x(), corner.y()))
         self._navigation.view_is((self.width(), self.height()), ratio, (shift[0], shift[1]))
