@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -47,3 +48,8 @@ class ModelCard:
     def short(self) -> str:
         """First eight digits of the digest: how people name a model."""
         return self.digest[:8]
+
+
+def subject_code(subject: str) -> str:
+    """How cards name a subject: the first 16 digits of the sha256 of its name."""
+    return hashlib.sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -1,128 +1,86 @@
-"""The trainer as the rest of the program sees it: a run in a worker process of its own. No torch here.
+"""The parent's door to the fine-tuning worker. No torch here: the worker is named, not imported.
 
-The worker (`worker.py`) answers two requests: `train` and `evaluate`. Events come on the worker's reading thread.
+training = train(order, on_event=print)
+try:
+    body = training.ticket.result()
+finally:
+    training.close()
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from usfm_studio.children.supervisor import Child, ChildSpec, Ticket
-from usfm_studio.document.errors import WrongUsage
+from usfm_studio.engine.training_order import TrainingOrder
 
-WORKER = "usfm_studio.engine.worker"
+__all__ = ["TrainingOrder", "Work", "evaluate", "train"]
+
+MODULE = "usfm_studio.engine.worker"
 NICE = 19
-START_S = 90.0
-EVENTS = Callable[[dict[str, Any]], None]
+STOPPING_S = 20.0
+"""A stopped run compares and writes before it answers; a cancelled one ends after its step."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingOrder:
-    """What a run is asked for. `run` is an empty folder of its own; `budget_s` is wall time until the model is written.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A run (or evaluation) under way in its own process. `ticket.result()` is its answer."""
 
-    `champion` is the model folder to beat. `fraction`, `folds` and `fold` choose subjects as the command line says;
-    `trained_before` are subjects that may not be held out any more.
-    """
-
-    snapshot: Path
-    run: Path
-    budget_s: float
-    name: str
-    seed: int = 0
-    threads: int | None = None
-    device: str = "auto"
-    champion: Path | None = None
-    task: str = "auto"
-    exam: str = ""
-    trained_before: tuple[str, ...] = ()
-    fraction: float | None = None
-    folds: int | None = None
-    fold: int | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def body(self) -> dict[str, Any]:
-        """As the worker gets it: plain JSON values."""
-        return {
-            "snapshot": str(self.snapshot),
-            "run": str(self.run),
-            "budget_s": float(self.budget_s),
-            "name": self.name,
-            "seed": self.seed,
-            "threads": self.threads,
-            "device": self.device,
-            "champion": str(self.champion) if self.champion else None,
-            "task": self.task,
-            "exam": self.exam,
-            "trained_before": list(self.trained_before),
-            "fraction": self.fraction,
-            "folds": self.folds,
-            "fold": self.fold,
-            "options": dict(self.options),
-        }
-
-
-class Training:
-    """A worker at work. `ticket` resolves to the result's fields, or raises why there is none."""
-
-    def __init__(self, kind: str, body: dict[str, Any], on_event: EVENTS) -> None:
-        self._child = Child(
-            ChildSpec(
-                module=WORKER,
-                title="The training process",
-                nice=NICE,
-                retry=0,
-                restarts=1,
-                start_s=START_S,
-                env=MappingProxyType({"OMP_WAIT_POLICY": "PASSIVE"}),
-            )
-        )
-        self._child.start()
-        self.ticket: Ticket = self._child.ask(kind, body, on_progress=on_event)
-
-    @property
-    def pid(self) -> int | None:
-        """The worker's process, or None."""
-        return self._child.pid
+    child: Child
+    ticket: Ticket
 
     def stop(self) -> None:
-        """Go straight to the comparison with the best so far; the result still comes."""
-        self._child.finish(self.ticket)
+        """Learn no longer: compare and answer with the best so far."""
+        self.child.finish(self.ticket)
 
     def cancel(self) -> None:
-        """Give the work up; the ticket raises Interrupted."""
+        """Give it up: the ticket raises Interrupted, and no model comes of it."""
         self.ticket.cancel()
 
     def close(self) -> None:
-        """End the worker; call it when the ticket is answered or no longer wanted."""
-        self._child.kill(wait_s=0.0)
+        """End the process. Call it in the end, whatever came of the work."""
+        self.child.stop()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process at work."""
+        return self.child.pid
 
 
-def train(order: TrainingOrder, on_event: EVENTS) -> Training:
-    """Start a run. Raises WrongUsage where no time is given for it."""
-    if order.budget_s <= 0:
-        raise WrongUsage(
-            "There is no time to learn in", "the budget is used up before it starts", "Give it more minutes."
-        )
-    return Training("train", order.body(), on_event)
+def train(order: TrainingOrder, *, on_event: Callable[[dict[str, Any]], None] = lambda _event: None) -> Work:
+    """Start a run. Events come on the child's reading thread: stage, step, holdout, note, each with `left_s`.
+
+    A worker that dies is not started again: the ticket then raises ChildDied or OutOfMemory with the reason.
+    """
+    return _start("train", order.to_json(), "The fine-tuning", on_event)
 
 
 def evaluate(
     model: Path,
     snapshot: Path,
     *,
-    on_event: EVENTS,
     folds: int | None = None,
     fold: int | None = None,
     device: str = "auto",
     threads: int | None = None,
-) -> Training:
-    """Score a model against a snapshot's own masks and labels; the ticket resolves to the fields of `evaluate`."""
+    on_event: Callable[[dict[str, Any]], None] = lambda _event: None,
+) -> Work:
+    """Start scoring a model on a snapshot; the answer has the fields of the contract's `evaluate`."""
     body = {
-        "model": str(model), "snapshot": str(snapshot), "folds": folds, "fold": fold, "device": device,
+        "model": str(model),
+        "snapshot": str(snapshot),
+        "folds": folds,
+        "fold": fold,
+        "device": device,
         "threads": threads,
-    }  # fmt: skip
-    return Training("evaluate", body, on_event)
+    }
+    return _start("evaluate", body, "The evaluation", on_event)
+
+
+def _start(kind: str, body: dict[str, Any], title: str, on_event: Callable[[dict[str, Any]], None]) -> Work:
+    spec = ChildSpec(module=MODULE, title=title, nice=NICE, restarts=0, retry=0, cancel_s=STOPPING_S)
+    child = Child(spec).start()
+    return Work(child, child.ask(kind, body, on_progress=on_event))

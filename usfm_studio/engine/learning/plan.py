@@ -21,6 +21,8 @@ SMALL_TARGET = 0.03
 """Targets that cover less of the image than this are learned at 384 px instead of 256."""
 FEW_SUBJECTS = 6
 """Below this many subjects the encoder stays as it is."""
+MEMBERS_SHARE = 0.45
+"""Part of the learning that goes to the members of a cross-fitting; their mean has the rest."""
 SIDED = 0.15
 """A segment whose centre lies this far from the middle (half widths), on one side throughout, forbids mirroring."""
 
@@ -55,6 +57,8 @@ class Recipe:
     batch: int
     views: int
     rates: Rates
+    member_rates: Rates
+    members_share: float
     augmentation: Augmentation
     budget_s: float
     seed: int
@@ -137,6 +141,8 @@ def plan(
         batch=int(given.pop("batch", 8)),
         views=int(given.pop("views", 160)),
         rates=_rates(str(tune)),
+        member_rates=_rates("none"),
+        members_share=MEMBERS_SHARE,
         augmentation=Augmentation(flip=0.5 if given.pop("flip", not marks.sided) else 0.0),
         budget_s=budget_s,
         seed=seed,

@@ -14,6 +14,7 @@ from torch.nn import functional
 from usfm_studio.document.mask import Ids
 from usfm_studio.document.snapshot import Sample, Snapshot
 from usfm_studio.engine.learning.augment import Augmentation, augmented
+from usfm_studio.engine.models.features import Features
 from usfm_studio.engine.models.placement import place, placement_for
 
 OUTPUT_STRIDE = 2
@@ -33,9 +34,12 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`x` (B, 1, H, W) float 0..1, `target` (B, K, H / 2, W / 2) shares of each class, summing to one."""
+    """`x` (B, 1, H, W) float 0..1, or what the encoder made of it; `target` (B, K, H / 2, W / 2) shares of each class.
 
-    x: Tensor
+    The shares of a cell sum to one.
+    """
+
+    x: Tensor | Features
     target: Tensor
 
 
@@ -83,15 +87,25 @@ def batches(
     canvas_rc = canvas_of(placed)
     order = subject_order(placed, rng)
     while True:
-        images, marked = [], []
-        for _ in range(batch):
-            item = next(order)
-            if item.classes is None:
-                raise ValueError("a frame without a mask cannot be learned from")
-            image, ids = augmented(item.image, item.classes, draws, rng, canvas_rc)
-            images.append(image)
-            marked.append(ids)
-        yield Batch(as_input(np.stack(images)), shares(np.stack(marked), classes))
+        yield views_of([next(order) for _ in range(batch)], classes, draws, rng, canvas_rc)
+
+
+def views_of(
+    items: Sequence[Placed],
+    classes: int,
+    draws: Augmentation,
+    rng: np.random.Generator,
+    canvas_rc: tuple[int, int],
+) -> Batch:
+    """One augmented view of each of these frames."""
+    images, marked = [], []
+    for item in items:
+        if item.classes is None:
+            raise ValueError("a frame without a mask cannot be learned from")
+        image, ids = augmented(item.image, item.classes, draws, rng, canvas_rc)
+        images.append(image)
+        marked.append(ids)
+    return Batch(as_input(np.stack(images)), shares(np.stack(marked), classes))
 
 
 def as_input(images_BHW: NDArray[np.uint8]) -> Tensor:

@@ -5,10 +5,8 @@ Shapes: B batch, K classes (background first), H rows, W columns.
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,10 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from usfm_studio.document.errors import NothingToLearn
+from usfm_studio.engine.device import Device
 from usfm_studio.engine.learning.clock import Stage
 from usfm_studio.engine.learning.samples import Batch
 from usfm_studio.engine.models.decoder import UNetDecoder
-from usfm_studio.engine.models.encoder import Encoder
+from usfm_studio.engine.models.features import Encoder, Features
 
 DICE_SMOOTH = 1.0
 PATIENCE_WITH_NAN = 5
@@ -43,14 +42,16 @@ class Rates:
 
 
 class MaskNet(nn.Module):
-    """Encoder and decoder as one: (B, 1, H, W) -> logits (B, K, H / 2, W / 2)."""
+    """Encoder and decoder as one: (B, 1, H, W), or features of it, -> logits (B, K, H / 2, W / 2)."""
 
     def __init__(self, encoder: Encoder, decoder: UNetDecoder) -> None:
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits at stride 2."""
+    def forward(self, x: Tensor | Features) -> Tensor:
+        """Logits at stride 2. Features alone do where the decoder needs no look at the image (a pyramid's)."""
+        if isinstance(x, Features):
+            return self.decoder(x)
         return self.decoder(self.encoder(x), x)
 
 
@@ -60,14 +61,16 @@ def learn(
     rates: Rates,
     stage: Stage,
     *,
-    device: torch.device,
-    on_step: Callable[[int, float], None] = lambda _step, _loss: None,
+    device: Device,
+    on_step: Callable[[int, float, Average], None] = lambda _step, _loss, _average: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Average:
     """Train `net` until the stage is over or `stop()`; the answer is the running average of its weights.
 
-    Raises NothingToLearn when the loss stays without a number.
+    `on_step` is told each step's number, loss and average so far. Raises NothingToLearn when the loss stays without a
+    number.
     """
+    freeze(net, rates)
     optimiser, average = _optimiser(net, rates), Average(net, rates.average)
     missed = 0
     while not stage.over and not stop():
@@ -76,9 +79,9 @@ def learn(
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * scale
         batch = next(batches)
-        with autocast(device):
-            logits = net(batch.x.to(device))
-        loss = mask_loss(logits.float(), batch.target.to(device))
+        with device.autocast():
+            logits = net(on(batch.x, device.kind))
+        loss = mask_loss(logits.float(), batch.target.to(device.kind))
         value = float(loss.detach())
         stage.steps += 1
         missed = _count_missed(missed, value)
@@ -88,8 +91,13 @@ def learn(
             nn.utils.clip_grad_norm_([p for g in optimiser.param_groups for p in g["params"]], 5.0)
             optimiser.step()
             average.update(net)
-        on_step(stage.steps, value)
+        on_step(stage.steps, value, average)
     return average
+
+
+def on(x: Tensor | Features, device: str) -> Tensor | Features:
+    """The same on a device."""
+    return x.map(lambda tensor: tensor.to(device)) if isinstance(x, Features) else x.to(device)
 
 
 def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -139,21 +147,12 @@ class Average:
 
 
 @torch.no_grad()
-def mean_of(members: list[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of several weights of one network."""
-    return {name: torch.stack([m[name] for m in members]).mean(0) for name in members[0]}
-
-
-def copied(net: MaskNet) -> MaskNet:
-    """A network of its own with the same weights."""
-    return copy.deepcopy(net)
-
-
-def autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Half precision (bfloat16) where it helps: on CPU and CUDA."""
-    if device.type in ("cpu", "cuda"):
-        return torch.autocast(device.type, torch.bfloat16)
-    return nullcontext()
+def mean_of(members: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of several weights of one network; counters are taken from the first."""
+    return {
+        name: torch.stack([m[name] for m in members]).mean(0) if value.is_floating_point() else value
+        for name, value in members[0].items()
+    }
 
 
 def freeze(net: MaskNet, rates: Rates) -> None:

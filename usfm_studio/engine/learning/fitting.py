@@ -1,0 +1,84 @@
+"""The mask networks of a run: fitted on some subjects, averaged, fitted on.
+
+With a frozen encoder all members share one pool of features; else each step passes the encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from usfm_studio.engine.device import Device
+from usfm_studio.engine.learning.clock import Stage
+from usfm_studio.engine.learning.making import fresh_net, on_cpu
+from usfm_studio.engine.learning.plan import Recipe
+from usfm_studio.engine.learning.pool import FeaturePool
+from usfm_studio.engine.learning.quick import quicken
+from usfm_studio.engine.learning.samples import Batch, Placed, batches
+from usfm_studio.engine.learning.segmentation import Average, MaskNet, Rates, learn
+
+OnStep = Callable[[int, float, Average], None]
+
+
+class MaskFitter:
+    """Fits networks of one recipe to the placed frames of a run (all of them with masks)."""
+
+    def __init__(self, recipe: Recipe, placed: Sequence[Placed], device: Device) -> None:
+        self.recipe, self.placed, self.device = recipe, list(placed), device
+        torch.manual_seed(recipe.seed)
+        self.net = self._ready(fresh_net(recipe))
+        self.start = on_cpu(self.net.decoder)
+        self.pool: FeaturePool | None = None
+
+    def begin_anew(self) -> None:
+        """Give the decoder its first weights again, so that members can be averaged. The encoder is left as it is."""
+        self.net.decoder.load_state_dict(self.start)
+
+    def take(self, decoder: Mapping[str, Tensor]) -> None:
+        """Give the decoder these weights."""
+        self.net.decoder.load_state_dict(dict(decoder))
+
+    def place(self, placed: Sequence[Placed]) -> None:
+        """Learn from these frames from now on."""
+        self.placed, self.pool = list(placed), None
+
+    def fit(
+        self,
+        subjects: Iterable[str],
+        rates: Rates,
+        stage: Stage,
+        seed: int,
+        *,
+        fill: Stage | None = None,
+        on_step: OnStep = lambda _step, _loss, _average: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Learn from these subjects until the stage is over; the network then holds the average of its weights."""
+        stream = self._stream(set(subjects), rates, seed, fill or stage)
+        average = learn(self.net, stream, rates, stage, device=self.device, on_step=on_step, stop=stop)
+        if average.steps:
+            average.put_into(self.net)
+
+    def _stream(self, subjects: set[str], rates: Rates, seed: int, fill: Stage) -> Iterator[Batch]:
+        rng = np.random.default_rng([self.recipe.seed, seed])
+        if rates.encoder == 0:
+            return self._pool(rng, fill).batches(self.recipe.batch, subjects)
+        chosen = [p for p in self.placed if p.sample.subject in subjects]
+        return batches(chosen, self.recipe.classes, self.recipe.batch, self.recipe.augmentation, rng)
+
+    def _pool(self, rng: np.random.Generator, fill: Stage) -> FeaturePool:
+        if self.pool is None:
+            draws, classes = self.recipe.augmentation, self.recipe.classes
+            self.pool = FeaturePool(self.net.encoder, self.placed, classes, draws, rng, self.device)
+            self.pool.fill(self.recipe.views, fill)
+        self.pool.rng = rng
+        return self.pool
+
+    def _ready(self, net: MaskNet) -> MaskNet:
+        net = net.to(self.device.kind).to(memory_format=torch.channels_last)
+        if self.device.is_cpu:
+            quicken(net.encoder)
+        return net

@@ -1,0 +1,141 @@
+"""From trained networks to a model: in memory for scoring, and in its folder with a card for everyone else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+from torch import Tensor, nn
+
+from usfm_studio.document.model_card import ModelCard, subject_code
+from usfm_studio.document.schema import Schema
+from usfm_studio.engine.learning.plan import Recipe
+from usfm_studio.engine.learning.segmentation import MaskNet
+from usfm_studio.engine.models.blueprint import (
+    Blueprint,
+    DecoderPlan,
+    LabelHeadPlan,
+    Preparation,
+    blueprint_of,
+    preparation_of,
+)
+from usfm_studio.engine.models.catalogue import read_card, shipped_encoder
+from usfm_studio.engine.models.checkpoint import LoadedModel, build_decoder, load_encoder, save_model, tensors_of
+from usfm_studio.engine.models.encoder import build_encoder
+from usfm_studio.engine.models.label_head import LabelHead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What a card says beside the recipe."""
+
+    name: str
+    exam: str
+    schema: Schema
+    data_digest: str
+    train_subjects: Sequence[str]
+    holdout_subjects: Sequence[str]
+    parents: Sequence[str] = ()
+    licence: str = ""
+    attribution: Sequence[str] = ()
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What was found out about a model after it was trained."""
+
+    scores: Mapping[str, float] = field(default_factory=dict)
+    comparison: Mapping[str, Any] = field(default_factory=dict)
+    preparation: Preparation | None = None
+    temperature: float = 1.0
+
+
+def blueprint(recipe: Recipe) -> Blueprint:
+    """The parts of the recipe's network."""
+    decoder = DecoderPlan(widths=recipe.widths, convs=recipe.convs) if recipe.masks else None
+    head = LabelHeadPlan(masked=recipe.masks) if recipe.labels else None
+    return Blueprint(decoder=decoder, label_head=head)
+
+
+def fresh_net(recipe: Recipe) -> MaskNet:
+    """The encoder that ships, and a decoder with random weights (torch's generator decides)."""
+    encoder = load_encoder(shipped_encoder(recipe.encoder))
+    plan = blueprint(recipe).decoder
+    assert plan is not None
+    return MaskNet(encoder, build_decoder(plan, encoder, len(recipe.segments)))
+
+
+def card_of(recipe: Recipe, who: Identity, found: Findings | None = None) -> ModelCard:
+    """The card; its digest is filled in when the model is written."""
+    found = found or Findings()
+    prepared = found.preparation or Preparation(placement=recipe.placement)  # type: ignore[arg-type]
+    settings = {"architecture": msgspec.to_builtins(blueprint(recipe)), "recipe": recipe.to_json()}
+    return ModelCard(
+        digest="",
+        name=who.name,
+        task=recipe.task,
+        encoder=recipe.encoder,
+        encoder_digest=read_card(shipped_encoder(recipe.encoder)).digest,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        organ=who.exam,
+        exam=who.exam,
+        segments=MappingProxyType({i: _segment(who.schema, v) for i, v in enumerate(recipe.segments, 1)}),
+        labels=tuple(recipe.labels),
+        exclusive_labels=recipe.exclusive_labels,
+        input_px=recipe.input_px,
+        preprocessing=MappingProxyType(msgspec.to_builtins(prepared)),
+        settings=MappingProxyType(msgspec.to_builtins(settings)),
+        parents=tuple(who.parents),
+        data_digest=who.data_digest,
+        train_subjects=tuple(subject_code(s) for s in who.train_subjects),
+        holdout_subjects=tuple(subject_code(s) for s in who.holdout_subjects),
+        seed=recipe.seed,
+        scores=MappingProxyType(dict(found.scores)),
+        comparison=MappingProxyType(dict(found.comparison)),
+        temperature=found.temperature,
+        licence=who.licence,
+        attribution=tuple(who.attribution),
+        notes=who.notes,
+    )
+
+
+def in_memory(card: ModelCard, net: MaskNet | None, head: LabelHead | None) -> LoadedModel:
+    """A model to predict with; it shares nothing with the network that goes on learning."""
+    preparation = preparation_of(card)
+    if net is None:
+        return LoadedModel(card, preparation, load_encoder(shipped_encoder(card.encoder)), None, head)
+    encoder = build_encoder(card.encoder)
+    encoder.load_state_dict(on_cpu(net.encoder))
+    plan = blueprint_of(card).decoder
+    assert plan is not None
+    decoder = build_decoder(plan, encoder, len(card.segments))
+    decoder.load_state_dict(on_cpu(net.decoder))
+    return LoadedModel(card, preparation, encoder.eval(), decoder.eval(), head)
+
+
+def on_cpu(network: nn.Module) -> dict[str, Tensor]:
+    """Its tensors, apart from it."""
+    return {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+
+
+def write_model(
+    folder: Path, card: ModelCard, net: MaskNet | None, head: LabelHead | None, *, tuned: bool
+) -> ModelCard:
+    """Write the model folder whole or not at all; the encoder goes in only where training changed it."""
+    tensors = tensors_of(
+        encoder=net.encoder if net is not None and tuned else None,
+        decoder=net.decoder if net is not None else None,
+        label_head=head,
+    )
+    return save_model(folder, card, {name: value.cpu() for name, value in tensors.items()})
+
+
+def _segment(schema: Schema, value: int) -> str:
+    segment = schema.segment(value)
+    return segment.name if segment is not None else f"segment {value}"

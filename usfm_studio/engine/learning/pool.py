@@ -1,0 +1,96 @@
+"""Features of augmented views, kept: with a frozen encoder a step then costs the decoder alone.
+
+The pool is slowly renewed while it is used, so that what is drawn from it never runs out of new views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from usfm_studio.engine.device import Device
+from usfm_studio.engine.learning.augment import Augmentation
+from usfm_studio.engine.learning.clock import Stage
+from usfm_studio.engine.learning.samples import Batch, Placed, canvas_of, subject_order, views_of
+from usfm_studio.engine.models.features import Encoder, Features
+
+FILL = 8
+"""Views that go through the encoder together while the pool is filled."""
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    maps: dict[int, Tensor]  # (C, h, w) in half precision, by stride
+    target: Tensor  # (K, H / 2, W / 2)
+
+
+class FeaturePool:
+    """Views of `placed` as `encoder` sees them, at most `views` of them."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        placed: Sequence[Placed],
+        classes: int,
+        draws: Augmentation,
+        rng: np.random.Generator,
+        device: Device,
+    ) -> None:
+        self.encoder, self.placed, self.classes, self.draws = encoder, list(placed), classes, draws
+        self.rng, self.device = rng, device
+        self.canvas_rc = canvas_of(self.placed)
+        self.kept: dict[str, list[_View]] = {item.sample.stem: [] for item in self.placed}
+
+    def fill(self, views: int, stage: Stage) -> None:
+        """Make views, one of each frame first, until there are `views` of them or the stage is over."""
+        order = subject_order(self.placed, self.rng)
+        todo = list(self.placed)
+        while todo or (self.count < views and not stage.over):
+            chosen = todo[:FILL] or [next(order) for _ in range(FILL)]
+            todo = todo[len(chosen) :]
+            for item, view in zip(chosen, self._views(chosen), strict=True):
+                self.kept[item.sample.stem].append(view)
+            stage.steps += 1
+
+    @property
+    def count(self) -> int:
+        """Views in the pool."""
+        return sum(len(views) for views in self.kept.values())
+
+    def batches(self, batch: int, subjects: Iterable[str], renewed: int = 1) -> Iterator[Batch]:
+        """Batches without end of these subjects' views; `renewed` views are replaced with each."""
+        wanted = set(subjects)
+        order = subject_order([p for p in self.placed if p.sample.subject in wanted], self.rng)
+        while True:
+            chosen = [next(order) for _ in range(batch)]
+            for item, view in zip(chosen, self._views(chosen[:renewed]), strict=False):
+                kept = self.kept[item.sample.stem]
+                kept[self.rng.integers(len(kept))] = view
+            yield _joined([self._any(item) for item in chosen])
+
+    def _any(self, item: Placed) -> _View:
+        kept = self.kept[item.sample.stem]
+        return kept[self.rng.integers(len(kept))]
+
+    @torch.no_grad()
+    def _views(self, items: Sequence[Placed]) -> list[_View]:
+        if not items:
+            return []
+        made = views_of(items, self.classes, self.draws, self.rng, self.canvas_rc)
+        assert isinstance(made.x, Tensor)
+        with self.device.autocast():
+            features = self.encoder(made.x.to(self.device.kind))
+        maps = {stride: m.bfloat16().cpu() for stride, m in features.maps.items()}
+        return [_View({s: m[i].clone() for s, m in maps.items()}, made.target[i]) for i in range(len(items))]
+
+
+def _joined(views: Sequence[_View]) -> Batch:
+    maps = {
+        stride: torch.stack([v.maps[stride] for v in views]).contiguous(memory_format=torch.channels_last)
+        for stride in views[0].maps
+    }
+    return Batch(Features(maps, torch.empty(len(views), 0)), torch.stack([v.target for v in views]))
