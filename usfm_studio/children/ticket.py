@@ -77,7 +77,7 @@ class Ticket(Future[Body]):
             if not self._released:
                 self._on_released.append(callback)
                 return
-        callback()
+        self._call(callback)
 
     def release(self) -> None:
         """For the supervisor: nothing works on this request any longer."""
@@ -85,10 +85,13 @@ class Ticket(Future[Body]):
             callbacks = self._on_released if not self._released else []
             self._released = True
         for callback in callbacks:
-            try:
-                callback()
-            except Exception:
-                LOG.exception("a release callback failed", extra={"kind": self.kind})
+            self._call(callback)
+
+    def _call(self, callback: Callable[[], None]) -> None:
+        try:
+            callback()
+        except Exception:
+            LOG.exception("a release callback failed", extra={"kind": self.kind})
 
     def _refuse_to_wait_for_itself(self) -> None:
         if threading.current_thread() is self._child.thread and not self.done():
