@@ -20,7 +20,7 @@ from usfm_studio.document.edit import SetChampion
 from usfm_studio.document.errors import Interrupted, NothingToLearn, WrongUsage
 from usfm_studio.document.frame import Frame
 from usfm_studio.document.snapshot import SnapshotWriter
-from usfm_studio.engine.trainer_client import Training, TrainingOrder, train
+from usfm_studio.engine.trainer_client import TrainingOrder, Work, train
 from usfm_studio.project.project import Project
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.shelf import CARD
@@ -67,7 +67,7 @@ class Running:
     """A hand on the run: whoever started the verb may stop it (the best so far is kept) or give it up."""
 
     def __init__(self) -> None:
-        self.training: Training | None = None
+        self.training: Work | None = None
 
     def stop(self) -> None:
         """Go straight to the comparison with the best so far."""
