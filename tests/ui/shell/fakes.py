@@ -139,8 +139,15 @@ class FakeSession(QObject):
 
     def fill(self, count: int = 240, *, at: int = 11, frames: int = 1, folder: Path | None = None) -> FakeSession:
         """A project with this many items, one of them in view, something proposed on it."""
-        self.project = SimpleNamespace(folder=folder or Path("/projects/Fetal heads"), name="Fetal heads")
-        instances = [an_instance(n + 1, frames=frames, study=str(n // 5)) for n in range(count)]
+        self.project = SimpleNamespace(
+            folder=folder or Path("/projects/Fetal heads"), frames=tuple, annotation=lambda _id: NO_ANNOTATION
+        )
+        instances = [
+            an_instance(
+                n + 1, frames=frames, study=str(n // 5), patient="SAMPLE^ONE" if n // 10 == 1 else f"P{n // 10}"
+            )
+            for n in range(count)
+        ]
         self.navigation.__dict__["items"] = tuple(an_item(i) for i in instances)
         self.navigation.__dict__["item_index"] = at
         self.current = Frame(instance=instances[at], index=0)

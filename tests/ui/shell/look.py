@@ -26,10 +26,19 @@ def main() -> None:
     apply_theme(application, sys.argv[4] if len(sys.argv) > 4 else "reading-room")
     folder = Path(tempfile.mkdtemp())
     recent = []
-    for name, items, done in (("Fetal heads", 240, 60), ("Breast lesions", 131, 88), ("Carotid lumen", 240, 31), ("Hips", 12, 0)):
+    for name, items, done in (
+        ("Fetal heads", 240, 60),
+        ("Breast lesions", 131, 88),
+        ("Carotid lumen", 240, 31),
+        ("Hips", 12, 0),
+    ):
         (folder / name).mkdir()
         (folder / name / "project.db").touch()
-        recent.append(Recent(folder=str(folder / name), name=name, opened="2026-11-24T14:02:00", items=items, done=done, flagged=9))
+        recent.append(
+            Recent(
+                folder=str(folder / name), name=name, opened="2026-11-24T14:02:00", items=items, done=done, flagged=9
+            )
+        )
     write_settings(folder, Settings(recent=recent))
 
     def shot(window: Window, name: str) -> None:
@@ -49,7 +58,15 @@ def main() -> None:
     window = Window(session, rooms(session), SettingsStore(folder))
     window.resize(width, height)
     window.show()
-    window.work().link.hints_changed.emit((("Click", "add"), ("Ctrl+click", "exclude"), ("Drag", "box"), ("Wheel", "zoom"), ("Right drag", "window/level")))
+    window.work().link.hints_changed.emit(
+        (
+            ("Click", "add"),
+            ("Ctrl+click", "exclude"),
+            ("Drag", "box"),
+            ("Wheel", "zoom"),
+            ("Right drag", "window/level"),
+        )
+    )
     shot(window, "work")
     window.run("view.worklist")
     shot(window, "drawer")
@@ -58,10 +75,42 @@ def main() -> None:
     session.learning.__dict__["training"] = None
     session.saved = SavedState(kind="unsaved", text="Not saved")
     session.saved_changed.emit()
-    session.notice.emit(Notice(kind="info", title="Lesions v5 is better", text="on 5 held-out subjects: 0.71 to 0.82.", button="See how", action="learn.verdict"))
-    session.notice.emit(Notice(kind="ok", title="Recovered", text="14 strokes since 13:58 are back.", button="Go on learning", action="model.fine_tune"))
-    session.notice.emit(Notice(kind="warning", title="Engine stopped and was started again", text="out of memory at 4096 px. The input is now 1024 px; nothing of yours was lost.", details="x"))
-    session.notice.emit(Notice(kind="error", title="Disk full", text="3 edits are not saved. They are kept in memory; free 200 MB on D: or save to another place.", button="Save elsewhere …", action="project.saved", details="x"))
+    session.notice.emit(
+        Notice(
+            kind="info",
+            title="Lesions v5 is better",
+            text="on 5 held-out subjects: 0.71 to 0.82.",
+            button="See how",
+            action="learn.verdict",
+        )
+    )
+    session.notice.emit(
+        Notice(
+            kind="ok",
+            title="Recovered",
+            text="14 strokes since 13:58 are back.",
+            button="Go on learning",
+            action="model.fine_tune",
+        )
+    )
+    session.notice.emit(
+        Notice(
+            kind="warning",
+            title="Engine stopped and was started again",
+            text="out of memory at 4096 px. The input is now 1024 px; nothing of yours was lost.",
+            details="x",
+        )
+    )
+    session.notice.emit(
+        Notice(
+            kind="error",
+            title="Disk full",
+            text="3 edits are not saved. They are kept in memory; free 200 MB on D: or save to another place.",
+            button="Save elsewhere …",
+            action="project.saved",
+            details="x",
+        )
+    )
     window.refresh()
     window.run("help.palette")
     palette = window.front.top_overlay

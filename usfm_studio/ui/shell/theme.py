@@ -44,6 +44,8 @@ def set_motion(on: bool) -> None:
 def apply_theme(application: QApplication, name: str = READING_ROOM.name) -> None:
     """Give the whole program a theme; widgets repaint by the palette change. Unknown names mean the first theme."""
     _Held.tokens = THEMES.get(name, READING_ROOM)
+    if application.property("usfm_theme") == _Held.tokens.name:
+        return
     if application.property("usfm_fonts") is None:
         fonts.load_fonts()
         application.setProperty("usfm_fonts", True)
@@ -52,3 +54,4 @@ def apply_theme(application: QApplication, name: str = READING_ROOM.name) -> Non
     application.setStyle("Fusion")
     application.setPalette(style.palette(_Held.tokens))
     application.setStyleSheet(style.sheet(_Held.tokens))
+    application.setProperty("usfm_theme", _Held.tokens.name)

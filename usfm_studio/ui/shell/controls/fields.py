@@ -61,6 +61,7 @@ class Choice(QComboBox):
         self._pose: Pose | None = None
         self.setAccessibleName(name)
         self.addItems(list(options))
+        self.view().setAccessibleName(name)
         self.setFixedHeight(CONTROL)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
