@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer
 
 from usfm_studio.document.annotation import State
@@ -17,11 +18,13 @@ from usfm_studio.document.edit import change_of
 from usfm_studio.document.errors import Interrupted, StudioError
 from usfm_studio.document.frame import FrameId
 from usfm_studio.document.model_card import ModelCard
+from usfm_studio.document.schema import Schema
 from usfm_studio.ui.job import Job
 from usfm_studio.ui.state import STAGES, ModelRow, Notice, Readiness, TrainingState, Verdict, WorstFrame
 from usfm_studio.verbs import models as shelf_verb
 from usfm_studio.verbs.finetune import FinetuneArguments, FinetuneResult, Running, ready
 from usfm_studio.verbs.finetune import run as finetune
+from usfm_studio.verbs.propose import matched
 from usfm_studio.verbs.shelf import read_card, starter_for
 from usfm_studio.verbs.steps import Event
 
@@ -336,35 +339,62 @@ class Learning(QObject):
             champion=before,
             challenger=card,
             metric=str(holdout.get("metric", "dice_all")),
-            per_subject=tuple((str(s), old, new) for s, old, new in result.comparison.get("per_subject", ())),
+            per_subject=tuple(
+                (str(subject), pair.get("champion"), float(pair["challenger"]))
+                for subject, pair in result.comparison.get("per_subject", {}).items()
+            ),
             interval=(float(interval[0]), float(interval[1])) if interval else None,
             champion_score=holdout.get("champion"),
             challenger_score=holdout.get("challenger"),
             kind=str(holdout.get("kind", "held-out")),
-            worst=tuple(self._worst(result)),
+            worst=tuple(self._worst(result, card, before)),
             seconds=result.seconds,
         )
 
-    def _worst(self, result: FinetuneResult) -> list[WorstFrame]:
+    def _worst(self, result: FinetuneResult, card: ModelCard, before: ModelCard | None) -> list[WorstFrame]:
+        project = self._session.project
+        assert project is not None
         found = []
         for row in result.comparison.get("worst", ())[:WORST]:
             try:
-                frame = FrameId.parse(row["frame_key"])
-                found.append(
-                    WorstFrame(
-                        frame=frame,
-                        subject=str(row["subject"]),
-                        title=self._session.navigation.place_of(frame),
-                        old_dice=row.get("old_dice"),
-                        new_dice=float(row["new_dice"]),
-                        old_ids=_array(row.get("old")),
-                        new_ids=_array(row["new"]),
-                        reference_ids=_array(row["reference"]),
-                    )
-                )
-            except (KeyError, ValueError, OSError):
+                frame = FrameId.parse(row["frame"])
+                reference = project.mask(frame).to_array()
+                new = _ids(row["new"], card, project.schema)
+                old = _ids(row["old"], before, project.schema) if row.get("old") and before is not None else None
+            except (KeyError, ValueError, OSError, StudioError):
                 continue  # a picture that is gone is left out; the numbers stand
+            found.append(
+                WorstFrame(
+                    frame=frame,
+                    subject=str(row["subject"]),
+                    title=self._session.navigation.place_of(frame).capitalize(),
+                    old_dice=None if old is None else mean_dice(old, reference),
+                    new_dice=float(row["dice"]),
+                    old_ids=old,
+                    new_ids=new,
+                    reference_ids=reference,
+                )
+            )
         return found
+
+
+def mean_dice(ids: NDArray[np.uint8], reference: NDArray[np.uint8]) -> float:
+    """Mean Dice over the segments of the reference; 1 where neither marks anything."""
+    values = [v for v in np.unique(reference).tolist() if v]
+    if not values:
+        return float(not ids.any())
+    both = [(ids == v, reference == v) for v in values]
+    return float(np.mean([2 * (a & b).sum() / (a.sum() + b.sum()) for a, b in both]))
+
+
+def _ids(path: str, card: ModelCard, schema: Schema) -> NDArray[np.uint8]:
+    """A model's label map in the project's own segment values."""
+    _, value_of = matched(schema, card, card.exam)
+    lut = np.zeros(256, np.uint8)
+    for output, value in value_of.items():
+        lut[output] = value
+    ids: NDArray[np.uint8] = np.load(Path(path))
+    return lut[ids]
 
 
 def verdict_title(name: str, before: str, result: FinetuneResult) -> str:
@@ -382,7 +412,3 @@ def _stages(now: str) -> tuple[tuple[str, str], ...]:
     names = [key for key, _ in STAGES]
     at = names.index(now) if now in names else len(names) if now == "" else 0
     return tuple((words, "done" if i < at else "running" if i == at else "todo") for i, (_, words) in enumerate(STAGES))
-
-
-def _array(path: str | None) -> Any:
-    return None if path is None else np.load(Path(path))

@@ -62,8 +62,8 @@ class EngineState:
 
 STAGES = (
     ("reading", "Collect"),
-    ("embedding", "Ready"),
-    ("training", "Learn"),
+    ("preparing", "Ready"),
+    ("learning", "Learn"),
     ("comparing", "Compare"),
     ("writing", "Write"),
 )

@@ -210,7 +210,7 @@ def _result(body: dict[str, Any], model: str, seed: int) -> FinetuneResult:
         settings=dict(body["settings"]),
         data_digest=str(body["data_digest"]),
         seed=seed,
-        comparison=dict(body.get("comparison", {})),
+        comparison={"per_subject": body.get("per_subject", {}), "worst": body.get("worst", [])},
     )
 
 

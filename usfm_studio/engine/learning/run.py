@@ -81,7 +81,8 @@ class Run:
         learner = Learner(work, self.device, self.talk, self.folder)
         frame_s = learner.seconds_a_frame()
         end_s = self.clock.seconds - self._reserve_s(work, frame_s)
-        self.talk.stage("learning")
+        sides = work.sides
+        self.talk.stage("learning", train_subjects=list(sides.train), holdout_subjects=list(sides.holdout))
         learned = learner.learn(end_s, frame_s)
         self.talk.check_end()
         self.talk.stage("comparing")

@@ -37,9 +37,9 @@ class Talk:
     smoothed: float | None = None
     _last_step: float = field(default=0.0)
 
-    def stage(self, name: str) -> None:
-        """A stage begins."""
-        self._say("stage", stage=name, stages=list(STAGES))
+    def stage(self, name: str, **fields: Any) -> None:
+        """A stage begins; `fields` go along (who learns and who tests, once that is known)."""
+        self._say("stage", stage=name, stages=list(STAGES), **fields)
 
     def note(self, text: str) -> None:
         """A sentence for the person who waits."""
