@@ -111,6 +111,7 @@ class Tour:
         self._draw_two_subjects()
         self._learn(FIRST_MINUTES, "learning-first")
         self.summary.first_reason = self._verdict("verdict-first")
+        self._use_anyway()
         self.summary.dice_before = self._dice_of_unseen("after the first model")
         self._correct_four_more()
         self.watchdog.start()
@@ -278,6 +279,13 @@ class Tour:
         self.window.show_page("work")
         verdict = self.session.learning.verdict
         return f"{verdict.title}. {verdict.sentence}" if verdict is not None else ""
+
+    def _use_anyway(self) -> None:
+        """A first model that the rule does not trust yet may still be used: that is the person's act."""
+        project, verdict = self.session.project, self.session.learning.verdict
+        assert project is not None
+        if project.models.champion(HEADS) is None and verdict is not None:
+            self.session.learning.promote(verdict.challenger.digest)
 
     def _dice_of_unseen(self, when: str) -> float:
         """Mean Dice of the champion's proposals on fetal heads of subjects that were never labelled."""
