@@ -67,6 +67,9 @@ def main() -> None:
             ("Right drag", "window/level"),
         )
     )
+    from PySide6.QtCore import QEvent
+
+    application.sendEvent(window.work().tools.buttons["tool.lasso"], QEvent(QEvent.Type.ToolTip))
     shot(window, "work")
     window.run("view.worklist")
     shot(window, "drawer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -24,7 +24,9 @@ from usfm_studio.ui.shell.controls import (
     Switch,
     Tabs,
     Tick,
-)  # fmt: skip
+    ToolButton,
+)
+from usfm_studio.ui.shell.controls.tips import Tip
 from usfm_studio.ui.shell.focus import FocusRing
 from usfm_studio.ui.shell.keymap import Keymap
 from usfm_studio.ui.shell.paint import contrast
@@ -350,6 +352,22 @@ def test_the_focus_ring_follows_its_control_and_forgets_a_dead_one(themed, qtbot
     qapp.processEvents()
     ring.point_at(None)
     assert ring.target is None
+
+
+def test_a_tip_tells_the_key_and_why_a_tool_is_off(themed, qtbot, qapp):
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.resize(300, 200)
+    button = ToolButton("lasso", "Lasso", key="L", parent=window)
+    window.show()
+    button.setEnabled(False)
+    button.set_reason("needs an image")
+    qapp.sendEvent(button, QEvent(QEvent.Type.ToolTip))
+    tip = next(w for w in window.findChildren(Tip) if w.isVisible())
+    assert (tip.words, tip.key, tip.reason) == ("Lasso", "L", "needs an image")
+    assert window.rect().contains(tip.geometry())
+    qapp.sendEvent(button, QEvent(QEvent.Type.Leave))
+    assert not tip.isVisible()
 
 
 # --- icons, type, words ------------------------------------------------------------------------------------------

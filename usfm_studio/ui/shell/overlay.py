@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 from usfm_studio.ui.shell import fonts, paint
 from usfm_studio.ui.shell.controls import Heading, IconButton, Plate
 from usfm_studio.ui.shell.focus import focus_by_keys
-from usfm_studio.ui.shell.theme import colour, duration
+from usfm_studio.ui.shell.theme import duration
 from usfm_studio.ui.shell.tokens import FADE_MS, PADDING, RADIUS_PALETTE
 
 DIM = 0.5
@@ -138,4 +138,5 @@ class TitledOverlay(Overlay):
 
 def hairline(painter: QPainter, top: float, width: float, *, margin: float = 0) -> None:
     """A line across a plate."""
-    painter.fillRect(round(margin), round(top), round(width - 2 * margin), 1, colour("line2"))
+    ink = paint.blend("line", "line2", 0.6)
+    painter.fillRect(round(margin), round(top), round(width - 2 * margin), 1, ink)

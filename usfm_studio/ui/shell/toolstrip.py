@@ -67,6 +67,7 @@ class ToolStrip(QWidget):
             action = BY_ID[id]
             reason = action.enabled(situation)
             button.setEnabled(reason is None)
+            button.set_reason(reason or "")
             if action.checked is not None:
                 button.setChecked(action.checked(situation))
             if id == "view.overlays":

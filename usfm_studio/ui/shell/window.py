@@ -143,6 +143,9 @@ class Window(QWidget):
             if name not in self._made:
                 self._made[name] = page
                 self.pages.addWidget(page)
+                wanted = getattr(page, "wanted", None)
+                if wanted is not None:
+                    wanted.connect(self.run)
         else:
             name, page = "empty", self.empty
             self.empty.show_recent(self.store.now.recent)

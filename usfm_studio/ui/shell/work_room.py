@@ -66,11 +66,10 @@ class WorkRoom(QObject):
         self.link.busy_changed.connect(self.bar.rest)
         self.page.covered.connect(self.bar.set_covered)
         self.page.covered.connect(self.link.set_covered)
-        for part in (self.below.filmstrip, self.worklist):
-            for name in ("worklist_wanted", "pin_wanted"):
-                signal = getattr(part, name, None)
-                if signal is not None:
-                    signal.connect(lambda: self.wanted.emit("view.worklist"))
+        for part in (self.below.filmstrip, self.worklist, self.inspector):
+            wanted = getattr(part, "wanted", None)
+            if wanted is not None:
+                wanted.connect(self.wanted)
         self.set_keymap(keymap)
 
     def set_keymap(self, keymap: Keymap) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from usfm_studio.ui.shell import fonts, paint
 from usfm_studio.ui.shell.controls.base import Pressable
+from usfm_studio.ui.shell.controls.tips import hide_tip, show_tip
 from usfm_studio.ui.shell.icons import draw_icon
 from usfm_studio.ui.shell.theme import colour
 from usfm_studio.ui.shell.tokens import CONTROL, RADIUS_TOOL
 
 _GAP = 8
+_ENDS_TIP = (QEvent.Type.Leave, QEvent.Type.MouseButtonPress, QEvent.Type.Hide, QEvent.Type.KeyPress)
 _SIDE = 12
 
 
@@ -141,6 +143,8 @@ class Button(Pressable):
 class IconButton(Pressable):
     """An icon on a 32 px target. `name` is what a screen reader says and, with the key, what the tip shows."""
 
+    tip_beside = False
+
     def __init__(
         self,
         icon: str,
@@ -154,13 +158,28 @@ class IconButton(Pressable):
     ) -> None:
         super().__init__(parent)
         self._icon, self._size, self._side, self._ink = icon, size, side, ink
+        self._reason = ""
         self.setFixedSize(side, side)
         self.set_name(name, key)
 
     def set_name(self, name: str, key: str = "") -> None:
         """Other words for the reader and the tip."""
+        self._name, self._key = name, key
         self.setAccessibleName(name)
-        self.setToolTip(f"{name}   {key}" if key else name)
+        self.setAccessibleDescription(f"Key {key}" if key else "")
+
+    def set_reason(self, reason: str) -> None:
+        """Why it is off; shown in the tip."""
+        self._reason = reason
+
+    def event(self, event: QEvent) -> bool:
+        """The tip comes when Qt would show its own, and goes with the mouse or a press."""
+        if event.type() == QEvent.Type.ToolTip:
+            show_tip(self, self._name, self._key, self._reason, beside=self.tip_beside)
+            return True
+        if event.type() in _ENDS_TIP:
+            hide_tip(self)
+        return super().event(event)
 
     def set_icon(self, icon: str) -> None:
         """Another icon."""
@@ -194,6 +213,7 @@ class ToolButton(IconButton):
     """One place of the tool strip: 36 px, icon 20, radius 8. Checkable for tools, plain for switches of the view."""
 
     radius = RADIUS_TOOL
+    tip_beside = True
 
     def __init__(
         self, icon: str, name: str, *, key: str = "", checkable: bool = True, parent: QWidget | None = None
