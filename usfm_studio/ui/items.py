@@ -50,5 +50,4 @@ def _subtitle(instance: Instance, marked: int, waiting: int) -> str:
         elif waiting:
             parts.append(f"{waiting} proposed")
         return " · ".join(parts)
-    size = f"{instance.columns} × {instance.rows}"
-    return f"Still · {size} · proposed" if waiting else f"Still · {size}"
+    return f"Still · {instance.columns} × {instance.rows}"

@@ -47,6 +47,7 @@ class Navigation(QObject):
         self._refresh.setInterval(REFRESH_MS)
         self._refresh.timeout.connect(self._refresh_stale)
         self._row_of: dict[str, int] = {}
+        self._suggested: tuple[tuple[int, str, tuple[Item, ...]] | None, int] = (None, -1)
 
     # --- rows --------------------------------------------------------------------------------------------------
 
@@ -132,14 +133,21 @@ class Navigation(QObject):
         """The loop's last frame, or the last row."""
         self.step(10**9)
 
-    def next_open(self) -> None:
-        """The next frame that waits for the person: further in the same exam group, then anywhere."""
+    @property
+    def suggested_row(self) -> int:
+        """The row that `next_open` goes to: one that waits, further in the same exam group, then anywhere; or -1."""
         here, exam = self.item_index, self._session.exam
-        order = [*range(here + 1, len(self.items)), *range(here)]
-        waiting = [row for row in order if self.items[row].state in (State.TODO, State.DOING)]
-        same = [row for row in waiting if self.items[row].exam == exam]
-        if same or waiting:
-            self.go_item((same or waiting)[0])
+        if self._suggested[0] != (here, exam, self.items):
+            order = [*range(here + 1, len(self.items)), *range(here)]
+            waiting = [row for row in order if self.items[row].state in (State.TODO, State.DOING)]
+            same = next((row for row in waiting if self.items[row].exam == exam), None)
+            self._suggested = (here, exam, self.items), same if same is not None else (waiting or [-1])[0]
+        return self._suggested[1]
+
+    def next_open(self) -> None:
+        """The next row that waits for the person."""
+        if self.suggested_row >= 0:
+            self.go_item(self.suggested_row)
 
     def place_of(self, frame: FrameId) -> str:
         """Where a frame is, in words."""

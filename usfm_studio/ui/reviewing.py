@@ -91,9 +91,9 @@ class Reviewing(QObject):
         if frame is not None and project is not None:
             self._session.commit(review.toggle_label(project, frame, name))
 
-    def set_note(self, text: str) -> None:
-        """Keep a note with the frame."""
-        frame, project = self._frame(), self._session.project
+    def set_note(self, text: str, frame: FrameId | None = None) -> None:
+        """Keep a note with a frame, the one in view by default."""
+        frame, project = frame or self._frame(), self._session.project
         if frame is None or project is None or project.annotation(frame).note == text:
             return
         before = project.annotation(frame)

@@ -70,7 +70,7 @@ class WorkCanvas:
         elif pixels is not None:
             aspect = _pixel_aspect(frame.instance.spacing_mm_xy)
             self.view.show_frame(pixels, frame.id, aspect, bits=frame.instance.bits)
-            self.view.set_wheel_steps_frames(frame.instance.frames > 1)
+            self.view.wheel_steps_frames = frame.instance.frames > 1
             self.show_masks()
 
     def show_masks(self) -> None:

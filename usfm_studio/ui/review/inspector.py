@@ -4,43 +4,47 @@ from __future__ import annotations
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QShowEvent
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from usfm_studio.ui.review.history_tab import HistoryTab
 from usfm_studio.ui.review.label_choice import LabelChoice
 from usfm_studio.ui.review.learn_tab import LearnTab
 from usfm_studio.ui.review.models_tab import ModelsTab
+from usfm_studio.ui.review.note_line import NoteLine
 from usfm_studio.ui.review.proposal_tab import ProposalTab
 from usfm_studio.ui.review.segment_list import SegmentList
 from usfm_studio.ui.review.standings import Standings
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell.controls import Rule, Tabs
 from usfm_studio.ui.shell.theme import colour
+from usfm_studio.ui.worklist.thumbnails import Thumbnails
 
 TABS = ("Proposal", "Learn", "Models", "History")
+PLAYING_MS = 100
+"""While a loop plays its numbers follow ten times a second: faster nobody reads."""
 
 
 class Inspector(QWidget):
-    """288 px wide (360 in wide windows); stays docked."""
+    """288 px wide (360 in wide windows); stays docked. `wanted` carries action ids."""
 
-    learn_wanted = Signal()
-    verdict_wanted = Signal()
+    wanted = Signal(str)
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, thumbnails: Thumbnails | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._standings = session, Standings(session)
         self.segments = SegmentList(session)
-        self.labels = LabelChoice(session)
+        self.labels, self.note = LabelChoice(session), NoteLine(session)
         self.tabs = Tabs("Inspector", TABS)
-        self.proposal, self.learn = ProposalTab(session), LearnTab(session)
+        self.proposal = ProposalTab(session, thumbnails or Thumbnails(session, self))
+        self.learn = LearnTab(session)
         self.models, self.history = ModelsTab(session), HistoryTab(session)
-        self._pages = QStackedWidget()
+        self.pages = QStackedWidget()
+        self.pages.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         for page in (self.proposal, self.learn, self.models, self.history):
-            self._pages.addWidget(page)
+            self.pages.addWidget(page)
         self._lay_out()
         self._later = QTimer(self)
         self._later.setSingleShot(True)
-        self._later.setInterval(0)
         self._later.timeout.connect(self.refresh)
         self._connect()
 
@@ -48,9 +52,9 @@ class Inspector(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(1, 0, 0, 0)
         box.setSpacing(0)
-        for widget in (self.segments, Rule(), self.labels, self.tabs, Rule()):
+        for widget in (self.segments, Rule(), self.labels, self.note, Rule(), self.tabs):
             box.addWidget(widget)
-        box.addWidget(self._pages, 1)
+        box.addWidget(self.pages, 1)
 
     def _connect(self) -> None:
         session = self._session
@@ -58,8 +62,7 @@ class Inspector(QWidget):
                        session.opened, session.closed, session.engine_changed):  # fmt: skip
             signal.connect(self._soon)
         self.tabs.changed.connect(self._on_tab)
-        self.learn.page_wanted.connect(self.learn_wanted)
-        self.learn.verdict_wanted.connect(self.verdict_wanted)
+        self.learn.wanted.connect(self.wanted)
 
     def show_tab(self, name: str) -> None:
         """Turn to a tab by its name."""
@@ -67,12 +70,12 @@ class Inspector(QWidget):
         self._on_tab(TABS.index(name))
 
     def _on_tab(self, index: int) -> None:
-        self._pages.setCurrentIndex(index)
+        self.pages.setCurrentIndex(index)
         self.refresh()
 
     def _soon(self, *_: object) -> None:
-        if not self._later.isActive():
-            self._later.start()
+        if not self._later.isActive() and self.isVisible():
+            self._later.start(PLAYING_MS if self._session.navigation.playing else 0)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Be up to date when it comes into view."""
@@ -81,9 +84,11 @@ class Inspector(QWidget):
 
     def refresh(self) -> None:
         """Show the frame in view as it stands."""
-        self.segments.show_standings(self._standings.read(), self._session.segment)
-        self.labels.refresh()
-        page = self._pages.currentWidget()
+        waiting = self._session.proposed
+        self.segments.show_standings(self._standings.read(waiting), self._session.segment)
+        self.labels.refresh(waiting)
+        self.note.refresh()
+        page = self.pages.currentWidget()
         if isinstance(page, (ProposalTab, LearnTab, ModelsTab, HistoryTab)):
             page.refresh()
 

@@ -17,8 +17,7 @@ MINUTES = (2.0, 5.0, 8.0)
 class LearnTab(QWidget):
     """Before a run: what counts and how long it may take. During it: time left, curve, stop. After it: the outcome."""
 
-    page_wanted = Signal()
-    verdict_wanted = Signal()
+    wanted = Signal(str)  # action id
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,9 +37,9 @@ class LearnTab(QWidget):
         self.cancel.clicked.connect(session.learning.cancel)
         self._outcome = Label("", size=fonts.SECONDARY, ink="muted", wrap=True)
         self._page = LinkButton("Open the learning page")
-        self._page.clicked.connect(self.page_wanted)
+        self._page.clicked.connect(lambda: self.wanted.emit("learn.show"))
         self._verdict = LinkButton("See the comparison")
-        self._verdict.clicked.connect(self.verdict_wanted)
+        self._verdict.clicked.connect(lambda: self.wanted.emit("learn.verdict"))
         self._lay_out()
 
     def _lay_out(self) -> None:

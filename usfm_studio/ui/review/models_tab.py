@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell import fonts
-from usfm_studio.ui.shell.controls import Heading, Label
+from usfm_studio.ui.shell.controls import Heading, Label, ScrollBox
 from usfm_studio.ui.training.model_cards import ModelChoice
 
 
@@ -15,8 +15,9 @@ class ModelsTab(QWidget):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.choice = ModelChoice(session, most=5)
-        box = QVBoxLayout(self)
+        self.choice = ModelChoice(session, most=20)
+        inside = QWidget()
+        box = QVBoxLayout(inside)
         box.setContentsMargins(12, 12, 12, 12)
         box.setSpacing(8)
         box.addWidget(Heading("Which model proposes"))
@@ -24,6 +25,9 @@ class ModelsTab(QWidget):
         box.addWidget(Label(words, size=fonts.SECONDARY, ink="muted", wrap=True))
         box.addWidget(self.choice)
         box.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(ScrollBox(inside, "Models"))
 
     def refresh(self) -> None:
         """Show the shelf as it stands."""

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QPaintEvent
+from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from usfm_studio.document.model_card import ModelCard
+from usfm_studio.ui.review.next_card import LookFirst, NextCard
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell import fonts, paint
-from usfm_studio.ui.shell.controls import Button, ElidedLabel, Heading, Kind, Label, Pill, row
+from usfm_studio.ui.shell.controls import Button, ElidedLabel, Heading, Kind, Label, Pill, Rule, column, row
+from usfm_studio.ui.shell.icons import draw_icon
 from usfm_studio.ui.shell.theme import colour
-from usfm_studio.ui.shell.words import moment
+from usfm_studio.ui.shell.words import many, moment
+from usfm_studio.ui.worklist.thumbnails import Thumbnails
+
+NEXT_FROM_HEIGHT = 340
+HOW_TO_BEGIN = "Mark a few frames, Ctrl+Enter on each, then let it learn:"
 
 
 class ScoreLine(QWidget):
@@ -43,21 +49,20 @@ class ScoreLine(QWidget):
 class Counter(QWidget):
     """Circles that fill: so many of what is needed are there."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, word: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._have, self._need, self._words = 0, 1, ""
+        self._have, self._need, self._word, self._words = 0, 1, word, ""
         self.setFixedHeight(20)
 
-    def show_count(self, have: int, need: int, words: str) -> None:
-        """`2 of 3 frames`."""
-        self._have, self._need, self._words = min(have, need), need, f"{have} of {need} {words}"
+    def show_count(self, have: int, need: int) -> None:
+        """`2 of 3 frames`; `6 frames` once there are enough."""
+        self._have, self._need = have, need
+        self._words = f"{have} of {need} {self._word}s" if have < need else many(have, self._word)
         self.setAccessibleName(self._words)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The circles and the words."""
-        from usfm_studio.ui.shell.icons import draw_icon
-
         painter = paint.painter_on(self)
         for index in range(self._need):
             there = index < self._have
@@ -65,15 +70,15 @@ class Counter(QWidget):
             draw_icon(
                 painter, "circle-check-filled" if there else "circle", rect, 16, colour("accent" if there else "muted")
             )
-        rect = QRectF(self._need * 20 + 8, 0, self.width(), 20)
-        paint.text(painter, rect, self._words, colour("muted"), fonts.SECONDARY)
+        left = self._need * 20 + 8
+        paint.text(painter, QRectF(left, 0, self.width() - left, 20), self._words, colour("muted"), fonts.SECONDARY)
         painter.end()
 
 
 class ProposalTab(QWidget):
-    """The model in use, or the way to the first one."""
+    """The model in use, or the way to the first one; below it what to look at next."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._name = ElidedLabel("", weight=600)
@@ -86,16 +91,26 @@ class ProposalTab(QWidget):
         self.all = Button("All items", key="⇧Y", stretch=True)
         self.here.clicked.connect(session.proposing.here)
         self.all.clicked.connect(session.proposing.everywhere)
-        self._frames, self._subjects = Counter(), Counter()
+        self._frames, self._subjects = Counter("frame"), Counter("subject")
+        self._about_learning = Label("", size=fonts.SECONDARY, ink="muted", wrap=True)
         self.train = Button("Fine-tune", Kind.PRIMARY, icon="school", key="Ctrl T", stretch=True)
         self.train.clicked.connect(lambda: session.learning.fine_tune())
         self._with_model = self._lay_out_model()
         self._without = self._lay_out_empty()
-        box = QVBoxLayout(self)
-        box.setContentsMargins(12, 12, 12, 12)
-        box.addWidget(self._with_model)
-        box.addWidget(self._without)
+        self.first, self.next = LookFirst(session), NextCard(session, thumbnails)
+        self._line = Rule()
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        top = column(self._with_model, self._without, margins=(12, 12, 12, 12))
+        bottom = column(self.next, margins=(12, 8, 12, 8))
+        box = column(spacing=0)
+        box.addLayout(top)
+        box.addWidget(self.first)
         box.addStretch(1)
+        box.addWidget(self._line)
+        box.addLayout(bottom)
+        self.setLayout(box)
 
     def _lay_out_model(self) -> QWidget:
         part = QWidget(self)
@@ -118,39 +133,53 @@ class ProposalTab(QWidget):
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(8)
         box.addWidget(Heading("No model for this kind of image yet"))
-        words = "Mark a few frames, Ctrl+Enter on each, then let it learn:"
-        box.addWidget(Label(words, size=fonts.SECONDARY, ink="muted", wrap=True))
+        box.addWidget(self._about_learning)
         box.addWidget(self._frames)
         box.addWidget(self._subjects)
         box.addSpacing(4)
         box.addLayout(row(self.train))
         return part
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The suggestion gives way where room is short."""
+        super().resizeEvent(event)
+        self._show_next()
+
+    def _show_next(self) -> None:
+        self.next.refresh()
+        if self.height() < NEXT_FROM_HEIGHT:
+            self.next.hide()
+        self._line.setVisible(self.next.isVisibleTo(self))
+
     def refresh(self) -> None:
         """Show what proposes for the image in view."""
         learning = self._session.learning
-        card = learning.proposer
+        card, readiness = learning.proposer, learning.readiness
+        there = self._session.current is not None
         self._with_model.setVisible(card is not None)
-        self._without.setVisible(card is None)
-        readiness = learning.readiness
-        self._frames.show_count(readiness.frames, readiness.frames_needed, "frames")
-        self._subjects.show_count(readiness.subjects, readiness.subjects_needed, "subjects")
+        self._without.setVisible(card is None and there)
+        self._frames.show_count(readiness.frames, readiness.frames_needed)
+        self._subjects.show_count(readiness.subjects, readiness.subjects_needed)
+        words = "Enough is marked to learn from:" if readiness.enough else HOW_TO_BEGIN
+        self._about_learning.setText("The first model is being learned." if learning.running else words)
         free = not learning.running and not self._session.read_only
         self.train.setEnabled(readiness.enough and free)
         if card is not None:
             self._show_card(card)
-        waiting = self._session.current is not None and not self._session.read_only
-        self.here.setEnabled(waiting)
-        self.all.setEnabled(waiting)
+        self.here.setEnabled(there and not self._session.read_only)
+        self.all.setEnabled(there and not self._session.read_only)
+        self.first.refresh()
+        self._show_next()
 
     def _show_card(self, card: ModelCard) -> None:
         self._name.setText(card.name)
-        own = bool(card.comparison)
-        subjects = len(card.train_subjects)
-        words = f"Fine-tuned {moment(card.created).lower()}" if own else "Comes with the program"
-        if own and subjects:
-            words += f" · {subjects} subjects"
-        self._about.setText(words if own else f"{words}, trained on other images. Fine-tune to make it yours.")
+        if card.comparison:
+            parts = [f"Fine-tuned {moment(card.created).lower()}".strip()]
+            if card.train_subjects:
+                parts.append(many(len(card.train_subjects), "subject"))
+            self._about.setText(" · ".join(parts))
+        else:
+            self._about.setText("Comes with the program, trained on other images. Fine-tune to make it yours.")
         score, interval, name = card_score(card)
         for widget in (self._score_name, self._score_words, self._score):
             widget.setVisible(score is not None)

@@ -1,86 +1,19 @@
-"""The segments of the frame in view: what is proposed, what is accepted, how large it is."""
+"""The segments of the frame in view: what is proposed, what is accepted, how large it is; and one more by its name."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPen
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from usfm_studio.ui.review.names import NameField
+from usfm_studio.ui.review.segment_row import SegmentRow
 from usfm_studio.ui.review.standings import Standing
 from usfm_studio.ui.session import Session
-from usfm_studio.ui.shell import fonts, paint
-from usfm_studio.ui.shell.controls import Field, IconButton, KeyCap, Label, ListRow, SectionHead, row
-from usfm_studio.ui.shell.icons import draw_icon
-from usfm_studio.ui.shell.theme import colour
+from usfm_studio.ui.shell import fonts
+from usfm_studio.ui.shell.controls import IconButton, KeyCap, Label, ScrollBox, SectionHead, row
+from usfm_studio.ui.shell.tokens import ROW
 
-
-class SegmentRow(ListRow):
-    """Eye, number, name, dashes with the confidence or a line with a tick, and the area."""
-
-    eye_clicked = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Segment", parent=parent)
-        self.setCheckable(True)
-        self.standing: Standing | None = None
-        self._eye = IconButton("eye", "Hide this segment", size=16, side=28, parent=self)
-        self._eye.move(6, 2)
-        self._eye.clicked.connect(self.eye_clicked)
-
-    def show_standing(self, standing: Standing) -> None:
-        """Show a segment as it stands."""
-        if standing == self.standing:
-            return
-        self.standing = standing
-        name = standing.segment.name
-        self._eye.set_icon("eye-off" if standing.hidden else "eye")
-        self._eye.set_name(f"Show {name}" if standing.hidden else f"Hide {name}")
-        state = "accepted" if standing.accepted else "proposed" if standing.confidence is not None else "not marked"
-        self.setAccessibleName(f"{name}, {state} {standing.area}".strip())
-        self.update()
-
-    def draw(self, painter: QPainter) -> None:
-        """The ground, then the words from both sides."""
-        super().draw(painter)
-        standing = self.standing
-        if standing is None:
-            return
-        segment = standing.segment
-        marked = standing.accepted or standing.confidence is not None
-        paint.swatch(painter, QRectF(36, 7, 18, 18), segment.shown_colour, str(segment.value), filled=marked)
-        right = self.width() - 12.0
-        right = self._draw_area(painter, right, standing)
-        right = self._draw_state(painter, right, standing)
-        weight = 500 if self.isChecked() or marked else 400
-        ink = colour("text" if marked and not standing.hidden else "muted")
-        paint.text(painter, QRectF(62, 0, right - 66, self.height()), segment.name, ink, fonts.BASE, weight)
-
-    def _draw_area(self, painter: QPainter, right: float, standing: Standing) -> float:
-        words = standing.area or "–"
-        width = fonts.text_width(words, fonts.SECONDARY) + 1
-        rect = QRectF(right - width, 0, width, self.height())
-        paint.text(painter, rect, words, colour("muted"), fonts.SECONDARY, 400, paint.RIGHT)
-        return right - width - 8
-
-    def _draw_state(self, painter: QPainter, right: float, standing: Standing) -> float:
-        ink = colour(standing.segment.shown_colour)
-        middle = self.height() / 2
-        if standing.confidence is not None:
-            words = f"{standing.confidence:.2f}"
-            width = fonts.text_width(words, fonts.SECONDARY, 600) + 1
-            rect = QRectF(right - width, 0, width, self.height())
-            paint.text(painter, rect, words, colour("text"), fonts.SECONDARY, 600, paint.RIGHT)
-            left = right - width - 22
-            painter.setPen(QPen(ink, 2))
-            painter.drawLine(int(left), int(middle), int(left + 6), int(middle))
-            painter.drawLine(int(left + 10), int(middle), int(left + 16), int(middle))
-            return left - 6
-        if standing.accepted:
-            draw_icon(painter, "check", QRectF(right - 16, 0, 16, self.height()), 16, colour("ok"))
-            painter.setPen(QPen(ink, 2))
-            painter.drawLine(int(right - 38), int(middle), int(right - 22), int(middle))
-            return right - 46
-        return right
+MOST_ROWS = 8
+"""More than these scroll, so that the tabs keep their room."""
 
 
 class SegmentList(QWidget):
@@ -89,23 +22,33 @@ class SegmentList(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._asked = False
         self.head = SectionHead("Segments")
-        self._add = IconButton("plus", "Add a segment")
-        self._add.clicked.connect(self.ask_name)
-        self.head.add(self._add)
-        self._rows: list[SegmentRow] = []
-        self._field = Field("Name of the new segment", "Name of the segment")
-        self._field.returnPressed.connect(self._on_named)
-        self._field.setVisible(False)
+        self.add = IconButton("plus", "Add a segment")
+        self.add.clicked.connect(self.ask_name)
+        self.head.add(self.add)
+        self.rows: list[SegmentRow] = []
+        self.field = NameField("Name of the new segment")
+        self.field.named.connect(self._on_named)
+        self.field.left.connect(self._on_left)
         self._hint = self._first_steps()
-        self._box = QVBoxLayout()
+        self._lay_out()
+        self.show_standings([], 0)
+
+    def _lay_out(self) -> None:
+        inside = QWidget()
+        self._box = QVBoxLayout(inside)
+        self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(0)
+        self._scroll = ScrollBox(inside, "Segments")
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 2, 0, 8)
         box.setSpacing(0)
         box.addWidget(self.head)
-        box.addLayout(self._box)
-        box.addLayout(row(self._field, margins=(12, 4, 12, 4)))
+        box.addWidget(self._scroll)
+        self._field_room = QWidget()
+        self._field_room.setLayout(row(self.field, margins=(12, 4, 12, 4)))
+        box.addWidget(self._field_room)
         box.addWidget(self._hint)
 
     def _first_steps(self) -> QWidget:
@@ -117,45 +60,60 @@ class SegmentList(QWidget):
         box.addLayout(row(KeyCap("2"), Label("Press B and draw it", size=fonts.SECONDARY, ink="muted"), None))
         return hint
 
+    # --- one more ----------------------------------------------------------------------------------------------
+
     def ask_name(self) -> None:
         """Open the field for a new segment's name."""
-        self._field.setVisible(True)
-        self._field.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._asked = True
+        self._field_room.show()
+        self.field.ask()
 
-    def _on_named(self) -> None:
-        name = self._field.text().strip()
-        if name:
-            self._session.reviewing.add_segment(name)
-        self._field.clear()
-        self._field.setVisible(False)
-        self.clearFocus()
+    def _on_named(self, name: str) -> None:
+        self._asked = False
+        self._field_room.hide()
+        self._session.reviewing.add_segment(name)
+
+    def _on_left(self) -> None:
+        self._asked = False
+        self._field_room.setVisible(self._hint.isVisibleTo(self))
+
+    # --- showing -----------------------------------------------------------------------------------------------
 
     def show_standings(self, standings: list[Standing], selected: int) -> None:
         """Show the segments as they stand on the frame in view."""
-        while len(self._rows) < len(standings):
-            made = SegmentRow(self)
-            made.clicked.connect(lambda _on=False, made=made: self._pick(made))
-            made.eye_clicked.connect(lambda made=made: self._toggle(made))
-            self._rows.append(made)
-            self._box.addWidget(made)
-        for index, made in enumerate(self._rows):
+        may_change = self._session.current is not None and not self._session.read_only
+        while len(self.rows) < len(standings):
+            self._add_row()
+        for index, made in enumerate(self.rows):
             made.setVisible(index < len(standings))
             if index < len(standings):
-                made.show_standing(standings[index])
+                made.show_standing(standings[index], may_change=may_change)
                 made.setChecked(standings[index].segment.value == selected)
         marked = sum(1 for s in standings if s.accepted or s.confidence is not None)
         self.head.set_note(f"{marked} of {len(standings)}" if standings else "none")
-        empty = not standings and self._session.current is not None
-        self._hint.setVisible(empty)
-        if empty:
-            self._field.setVisible(True)
-        self._add.setEnabled(self._session.current is not None and not self._session.read_only)
+        self._scroll.setVisible(bool(standings))
+        self._scroll.setFixedHeight(min(MOST_ROWS, len(standings)) * ROW)
+        first = not standings and may_change
+        self._hint.setVisible(first)
+        self.field.setPlaceholderText("Name of the first segment" if first else "Name of the segment")
+        self._field_room.setVisible(first or (self._asked and may_change))
+        self.add.setEnabled(may_change)
+
+    def _add_row(self) -> None:
+        made, reviewing = SegmentRow(), self._session.reviewing
+        made.clicked.connect(lambda _on=False, made=made: self._pick(made))
+        made.eye_clicked.connect(lambda made=made: self._session.toggle_segment_visible(_value(made)))
+        made.renamed.connect(lambda name, made=made: reviewing.rename_segment(_value(made), name))
+        made.recoloured.connect(lambda hexed, made=made: reviewing.recolour_segment(_value(made), hexed))
+        made.accepted.connect(lambda made=made: reviewing.accept(_value(made)))
+        made.rejected.connect(lambda made=made: reviewing.reject(_value(made)))
+        self.rows.append(made)
+        self._box.addWidget(made)
 
     def _pick(self, made: SegmentRow) -> None:
         made.setChecked(True)
-        if made.standing is not None:
-            self._session.select_segment(made.standing.segment.value)
+        self._session.select_segment(_value(made))
 
-    def _toggle(self, made: SegmentRow) -> None:
-        if made.standing is not None:
-            self._session.toggle_segment_visible(made.standing.segment.value)
+
+def _value(made: SegmentRow) -> int:
+    return made.standing.segment.value if made.standing is not None else 0

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from usfm_studio.document.frame import Instance
 from usfm_studio.document.mask import Ids, Mask
 from usfm_studio.document.schema import Segment
-from usfm_studio.measuring.area import area
+from usfm_studio.measuring.area import area_words
 from usfm_studio.ui.session import Session
-
-NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+from usfm_studio.verbs.review import ProposedFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How a segment stands on the frame: `confidence` while it is proposed, `accepted` once it is marked."""
+    """How a segment stands on the frame: `confidence` while it is proposed, `accepted` once it is marked.
 
+    `number` is its place in the list from 1: the digit that selects it.
+    """
+
+    number: int
     segment: Segment
     confidence: float | None = None
     accepted: bool = False
@@ -45,15 +48,6 @@ class Areas:
         return self._words[key]
 
 
-def area_words(ids: Ids, value: int, instance: Instance) -> str:
-    """Area of one segment of `ids` (rows, columns), rounded to three figures, with its unit."""
-    measured = area(ids, value, instance)
-    if measured.unit == "px":
-        return f"{measured.value:,.0f} px".replace(",", NARROW_SPACE)
-    digits = 0 if measured.value >= 100 else 1 if measured.value >= 10 else 2
-    return f"{measured.value:.{digits}f} {measured.unit}"
-
-
 class Standings:
     """Reads the standings of a session's frame in view."""
 
@@ -61,16 +55,16 @@ class Standings:
         self._session = session
         self._accepted, self._proposed = Areas(), Areas()
 
-    def read(self) -> list[Standing]:
-        """One a segment of the schema, in its order; nothing where there is no image."""
+    def read(self, waiting: ProposedFrame | None) -> list[Standing]:
+        """One a segment of the schema, in its order; nothing where there is no image. `waiting` is undecided."""
         session = self._session
         if session.project is None or session.current is None:
             return []
-        instance, mask, waiting = session.current.instance, session.mask(), session.proposed
+        instance, mask = session.current.instance, session.mask()
         accepted = set(mask.values())
         proposal = session.project.proposal(session.current.id)
         found = []
-        for segment in session.schema.segments:
+        for number, segment in enumerate(session.schema.segments, 1):
             value = segment.value
             words = ""
             proposed = waiting is not None and value in waiting.values
@@ -80,6 +74,7 @@ class Standings:
                 words = self._accepted.words(mask, value, instance)
             found.append(
                 Standing(
+                    number=number,
                     segment=segment,
                     confidence=waiting.confidences.get(value) if proposed and waiting else None,
                     accepted=value in accepted and not proposed,

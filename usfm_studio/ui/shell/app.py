@@ -78,7 +78,7 @@ def furnished() -> Rooms:
     def inspector(session: Session) -> QWidget:
         from usfm_studio.ui.review.inspector import Inspector
 
-        return Inspector(session)
+        return Inspector(session, thumbnails(session))
 
     def timeline(session: Session) -> QWidget:
         from usfm_studio.ui.worklist.timeline import Timeline
@@ -103,7 +103,7 @@ def furnished() -> Rooms:
     def files(session: Session) -> QWidget:
         from usfm_studio.ui.worklist.import_page import ImportPage
 
-        return ImportPage(session)
+        return ImportPage(session, thumbnails(session))
 
     return Rooms(
         canvas=work_canvas,

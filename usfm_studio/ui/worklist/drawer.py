@@ -2,246 +2,190 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QScrollBar, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from usfm_studio.document.annotation import State
 from usfm_studio.ui.session import Session
-from usfm_studio.ui.shell import fonts, paint
+from usfm_studio.ui.shell import fonts
 from usfm_studio.ui.shell.controls import Button, Chip, IconButton, Label, SearchField, SectionHead, row
 from usfm_studio.ui.shell.theme import colour
+from usfm_studio.ui.shell.tokens import WIDE_FROM, WORKLIST
 from usfm_studio.ui.state import Item
-from usfm_studio.ui.worklist.badges import STATE_WORDS, draw_badge, draw_picture
+from usfm_studio.ui.worklist.badges import STATE_WORDS
+from usfm_studio.ui.worklist.rows import Rows
 from usfm_studio.ui.worklist.thumbnails import Thumbnails
 
-ROW_HEIGHT = 64
-HEAD_HEIGHT = 28
-WIDTH = 272
 FILTERS: tuple[tuple[str, frozenset[State] | None], ...] = (
     ("All", None),
     ("To do", frozenset({State.TODO, State.DOING})),
     ("Flagged", frozenset({State.FLAGGED})),
 )
-
-
-class Rows(QWidget):
-    """The list itself: only what is in view is painted. Heads are exam groups or subjects."""
-
-    chosen = Signal(int)
-
-    def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session, self._thumbnails = session, thumbnails
-        self._lines: list[str | int] = []
-        self._tops: list[int] = [0]
-        self._hover = -1
-        self._bar = QScrollBar(Qt.Orientation.Vertical, self)
-        self._bar.valueChanged.connect(lambda _value: self.update())
-        self.setAccessibleName("Worklist")
-        self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        thumbnails.arrived.connect(lambda _frame: self.update())
-
-    def show_rows(self, rows: list[int]) -> None:
-        """Show these items, a head before each subject's first."""
-        items = self._session.navigation.items
-        self._lines, head = [], None
-        for index in rows:
-            group = _group(items[index])
-            if group != head:
-                self._lines.append(group)
-                head = group
-            self._lines.append(index)
-        self._tops = [0]
-        for line in self._lines:
-            self._tops.append(self._tops[-1] + (HEAD_HEIGHT if isinstance(line, str) else ROW_HEIGHT))
-        self._fit_bar()
-        self.update()
-
-    def follow(self) -> None:
-        """Bring the current item into view."""
-        row_now = self._session.navigation.item_index
-        if row_now in self._lines:
-            at = self._lines.index(row_now)
-            top, bottom = self._tops[at], self._tops[at + 1]
-            if top < self._bar.value():
-                self._bar.setValue(top - HEAD_HEIGHT)
-            elif bottom > self._bar.value() + self.height():
-                self._bar.setValue(bottom - self.height())
-        self.update()
-
-    def _fit_bar(self) -> None:
-        self._bar.setRange(0, max(0, self._tops[-1] - self.height()))
-        self._bar.setPageStep(self.height())
-        self._bar.setSingleStep(ROW_HEIGHT // 2)
-        self._bar.setVisible(self._bar.maximum() > 0)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the bar at the right edge."""
-        self._bar.setGeometry(self.width() - 10, 0, 10, self.height())
-        self._fit_bar()
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """Scroll."""
-        self._bar.setValue(round(self._bar.value() - event.angleDelta().y() / 120 * ROW_HEIGHT))
-        event.accept()
-
-    def line_at(self, position: QPointF) -> int:
-        """Index of the item under a point, or -1."""
-        y = position.y() + self._bar.value()
-        for line, top, bottom in zip(self._lines, self._tops, self._tops[1:], strict=False):
-            if top <= y < bottom:
-                return line if isinstance(line, int) else -1
-        return -1
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go to the item."""
-        index = self.line_at(event.position())
-        if index >= 0 and event.button() is Qt.MouseButton.LeftButton:
-            self.chosen.emit(index)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Light up what is under the mouse."""
-        index = self.line_at(event.position())
-        if index != self._hover:
-            self._hover = index
-            item = self._session.navigation.items[index] if index >= 0 else None
-            self.setToolTip("\n".join(item.notices) if item else "")
-            self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Back to rest."""
-        self._hover = -1
-        self.update()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Up and down move among the rows shown."""
-        step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()))
-        rows = [line for line in self._lines if isinstance(line, int)]
-        if step is None or not rows:
-            super().keyPressEvent(event)
-            return
-        now = self._session.navigation.item_index
-        at = rows.index(now) + step if now in rows else 0
-        self.chosen.emit(rows[min(max(0, at), len(rows) - 1)])
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Heads and rows in view."""
-        painter = paint.painter_on(self)
-        shift = self._bar.value()
-        width = self.width() - (10 if self._bar.isVisible() else 0)
-        for line, top, bottom in zip(self._lines, self._tops, self._tops[1:], strict=False):
-            if bottom < shift or top > shift + self.height():
-                continue
-            rect = QRectF(0, top - shift, width, bottom - top)
-            if isinstance(line, str):
-                paint.text(painter, rect.adjusted(12, 4, -8, 0), line, colour("muted"), fonts.SECONDARY, 500)
-            elif line < len(self._session.navigation.items):
-                self._draw_row(painter, rect, line)
-        painter.end()
-
-    def _draw_row(self, painter: QPainter, rect: QRectF, index: int) -> None:
-        item = self._session.navigation.items[index]
-        ground = rect.adjusted(4, 1, -4, -1)
-        if index == self._session.navigation.item_index:
-            paint.ground(painter, ground, 6, colour("selected"))
-        elif index == self._hover:
-            paint.ground(painter, ground, 6, colour("hover"))
-        picture = QRectF(12, rect.top() + 9, 72, 46)
-        draw_picture(painter, picture, self._thumbnails.get(item.instance))
-        draw_badge(painter, picture.right() - 1, picture.bottom() - 1, item.state)
-        text = QRectF(96, rect.top() + 6, rect.width() - 104, 18)
-        paint.text(painter, text, item.title, colour("text"), fonts.SECONDARY, 600)
-        paint.text(painter, text.translated(0, 18), item.subtitle, colour("muted"), fonts.SECONDARY)
-        words, ink = _standing(item)
-        paint.text(painter, text.translated(0, 36), words, colour(ink), fonts.SECONDARY)
-
-
-def _group(item: Item) -> str:
-    name = item.exam.capitalize() if item.exam else ""
-    return name or f"Subject {item.instance.patient_id or item.subject}"
-
-
-def _standing(item: Item) -> tuple[str, str]:
-    if item.state is State.TODO and item.notices:
-        return item.notices[0], "warning"
-    return STATE_WORDS[item.state], "warning" if item.state is State.FLAGGED else "muted"
+TYPING_MS = 60
 
 
 class Drawer(QWidget):
     """Head, search, filters and rows. 272 px wide; pinned in wide windows, over the canvas in narrow ones."""
 
-    pin_wanted = Signal()
+    wanted = Signal(str)  # action id
 
     def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.setFixedWidth(WIDTH)
+        self._shown_items: tuple[Item, ...] | None = None
+        self._shown_row = -1
+        self._searched: dict[str, tuple[Item, str]] = {}
+        self.setFixedWidth(WORKLIST)
         self.head = SectionHead("Worklist")
-        pin = IconButton("pin", "Keep the worklist open", parent=self)
-        pin.clicked.connect(self.pin_wanted)
-        self.head.add(pin)
+        self.pin = IconButton("x", "Close the worklist", key="F7")
+        self.pin.clicked.connect(lambda: self.wanted.emit("view.worklist"))
+        self.head.add(self.pin)
         self.search = SearchField("Find an item", "Find subject, label or state")
-        self._chips = [Chip(words) for words, _ in FILTERS]
-        self._chips[0].setChecked(True)
+        self.chips = [Chip(words, "0") for words, _ in FILTERS]
+        self.chips[0].setChecked(True)
         self.rows = Rows(session, thumbnails, self)
-        self._nothing = Label("", size=fonts.SECONDARY, ink="muted", wrap=True)
-        self._clear = Button("Clear filters", icon="filter-off")
+        self._nothing = Label("", weight=600, wrap=True)
+        self._why = Label("", size=fonts.SECONDARY, ink="muted", wrap=True)
+        self.clear = Button("Clear filters", icon="filter-off")
+        self._typing = QTimer(self)
+        self._typing.setSingleShot(True)
+        self._typing.setInterval(TYPING_MS)
         self._lay_out()
-        self.search.textChanged.connect(self.refresh)
-        for chip in self._chips:
-            chip.clicked.connect(lambda _on, chip=chip: self._pick(chip))
-        self._clear.clicked.connect(self.clear_filters)
-        self.rows.chosen.connect(session.navigation.go_item)
-        session.opened.connect(self.refresh)
-        session.closed.connect(self.refresh)
-        session.current_changed.connect(self.refresh)
+        self._connect()
 
     def _lay_out(self) -> None:
         box = QVBoxLayout(self)
-        box.setContentsMargins(0, 4, 0, 0)
+        box.setContentsMargins(0, 4, 1, 0)
         box.setSpacing(8)
         box.addWidget(self.head)
-        box.addLayout(row(self.search, margins=(12, 0, 12, 0)))
-        box.addLayout(row(*self._chips, None, margins=(12, 0, 12, 0)))
-        box.addLayout(row(self._nothing, margins=(12, 8, 12, 0)))
-        box.addLayout(row(self._clear, None, margins=(12, 0, 12, 0)))
+        box.addLayout(row(self.search, margins=(12, 0, 11, 0)))
+        box.addLayout(row(*self.chips, None, margins=(12, 0, 12, 0)))
+        self._empty = QWidget()
+        words = QVBoxLayout(self._empty)
+        words.setContentsMargins(12, 12, 12, 0)
+        words.setSpacing(4)
+        words.addWidget(self._nothing)
+        words.addWidget(self._why)
+        words.addSpacing(4)
+        words.addLayout(row(self.clear, None))
+        words.addStretch(1)
+        box.addWidget(self._empty, 1)
         box.addWidget(self.rows, 1)
+
+    def _connect(self) -> None:
+        session = self._session
+        self._typing.timeout.connect(self.refresh)
+        self.search.textChanged.connect(lambda _text: self._typing.start())
+        for chip in self.chips:
+            chip.clicked.connect(lambda _on=False, chip=chip: self._pick(chip))
+        self.clear.clicked.connect(self.clear_filters)
+        self.rows.chosen.connect(session.navigation.go_item)
+        for signal in (session.opened, session.closed):
+            signal.connect(self._start_anew)
+        session.current_changed.connect(self._on_current)
+
+    # --- filters -----------------------------------------------------------------------------------------------
 
     def clear_filters(self) -> None:
         """Show every item again."""
         self.search.clear()
-        self._pick(self._chips[0])
+        self._pick(self.chips[0])
 
     def _pick(self, chosen: Chip) -> None:
-        for chip in self._chips:
+        for chip in self.chips:
             chip.setChecked(chip is chosen)
         self.refresh()
 
+    # --- following the session ---------------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Be up to date when it comes into view."""
+        super().showEvent(event)
+        self._shown_row = -1
+        self.refresh()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Say what the button at the head does in this window."""
+        pinned = self.window().width() >= WIDE_FROM
+        self.pin.set_icon("pin-filled" if pinned else "x")
+        self.pin.set_name("Put the worklist away" if pinned else "Close the worklist", "F7")
+
+    def _start_anew(self) -> None:
+        self._shown_items, self._shown_row = None, -1
+        self._searched.clear()
+        self.refresh()
+
+    def _on_current(self) -> None:
+        """Items that stay the same are not filtered again: playing a loop comes here for every frame."""
+        navigation = self._session.navigation
+        if navigation.items is not self._shown_items:
+            self.refresh()
+        elif navigation.item_index != self._shown_row:
+            self._show_rows()
+        elif self.isVisible():
+            self.rows.update()
+
     def refresh(self) -> None:
         """Show what the filters let through."""
+        if not self.isVisible():
+            self._shown_items = None
+            return
         items = self._session.navigation.items
-        for chip, (_, states) in zip(self._chips, FILTERS, strict=True):
+        self._shown_items = items
+        for chip, (_, states) in zip(self.chips, FILTERS, strict=True):
             chip.set_count(str(sum(1 for item in items if states is None or item.state in states)))
-        states = next(states for chip, (_, states) in zip(self._chips, FILTERS, strict=True) if chip.isChecked())
+        states = self._states()
         words = self.search.text().casefold().split()
-        rows = [
+        self._rows = [
             index
             for index, item in enumerate(items)
             if (states is None or item.state in states)
-            and all(word in _searched(self._session, item) for word in words)
+            and (not words or all(word in self._text_of(item) for word in words))
         ]
-        self.head.set_note(str(len(items)) if len(rows) == len(items) else f"{len(rows)} of {len(items)}")
-        self.rows.show_rows(rows)
-        self.rows.follow()
-        nothing = bool(items) and not rows
-        self._nothing.setVisible(nothing or not items)
-        self._clear.setVisible(nothing)
-        self._nothing.setText(
-            "No item fits both the filter and the words." if nothing else "No images yet. Ctrl+O opens a study."
-        )
+        self.head.set_note(str(len(items)) if len(self._rows) == len(items) else f"{len(self._rows)} of {len(items)}")
+        self._show_rows()
+        self._show_nothing(bool(items), bool(words))
+
+    def _states(self) -> frozenset[State] | None:
+        return next((states for chip, (_, states) in zip(self.chips, FILTERS, strict=True) if chip.isChecked()), None)
+
+    def _show_rows(self) -> None:
+        if not self.isVisible():
+            self._shown_items = None
+            return
+        navigation = self._session.navigation
+        whole = self.chips[0].isChecked() and not self.search.text().strip()
+        self.rows.show_rows(self._rows, navigation.suggested_row if whole else -1)
+        if navigation.item_index != self._shown_row:
+            self._shown_row = navigation.item_index
+            self.rows.follow()
+
+    def _show_nothing(self, any_items: bool, any_words: bool) -> None:
+        nothing = not self._rows
+        self._empty.setVisible(nothing)
+        self.rows.setVisible(not nothing)
+        self.clear.setVisible(nothing and any_items)
+        if not any_items:
+            self._nothing.setText("No images yet")
+            self._why.setText("Ctrl+O opens a study; files can also be dropped anywhere.")
+            return
+        chosen = next(chip.text() for chip in self.chips if chip.isChecked())
+        found = f"“{self.search.text().strip()}”"
+        filtered = self._states() is not None
+        if any_words and filtered:
+            self._nothing.setText(f"Nothing is both {chosen.lower()} and {found}")
+        else:
+            self._nothing.setText(f"Nothing is found for {found}" if any_words else f"Nothing is {chosen.lower()}")
+        self._why.setText("Subject, series, kind of image, label and state are searched." if any_words else "")
+        self._why.setVisible(any_words)
+
+    def _text_of(self, item: Item) -> str:
+        """What the search looks through, made once an item as it stands."""
+        known = self._searched.get(item.instance.digest)
+        if known is None or known[0] is not item:
+            known = self._searched[item.instance.digest] = item, searched_text(self._session, item)
+        return known[1]
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Ground and the line to the canvas."""
@@ -251,8 +195,19 @@ class Drawer(QWidget):
         painter.end()
 
 
-def _searched(session: Session, item: Item) -> str:
-    project = session.project
-    labels = project.annotation(item.instance.frame_id(0)).labels if project else ()
-    parts = (item.title, item.subject, item.exam, STATE_WORDS[item.state], item.instance.study_description, *labels)
+def searched_text(session: Session, item: Item) -> str:
+    """Words of an item that a search may meet, in small letters."""
+    project, instance = session.project, item.instance
+    labels: set[str] = set()
+    notes: set[str] = set()
+    for index in range(instance.frames if project is not None else 0):
+        annotation = project.annotation(instance.frame_id(index)) if project else None
+        if annotation is not None:
+            labels.update(annotation.labels)
+            notes.add(annotation.note)
+    parts = (
+        item.title, item.subject, instance.patient_name, item.exam, STATE_WORDS[item.state], instance.name,
+        instance.study_description, instance.study_date, "loop" if instance.frames > 1 else "still",
+        "proposed" if item.proposed_frames else "", *sorted(labels), *sorted(notes),
+    )  # fmt: skip
     return " ".join(parts).casefold()

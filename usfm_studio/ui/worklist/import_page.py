@@ -1,121 +1,178 @@
-"""The page of files coming in: how far, what could not be read and why, what was assumed."""
+"""The page of files coming in: how far, what came, what could not be read and why, what was assumed."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell import fonts
 from usfm_studio.ui.shell.controls import (
     Button,
-    Card,
     ElidedLabel,
     Heading,
     IconMark,
     Kind,
     Label,
     ProgressBar,
+    Rule,
+    ScrollBox,
+    SectionHead,
     column,
     row,
 )
+from usfm_studio.ui.shell.words import clock, many
+from usfm_studio.ui.state import ImportState
+from usfm_studio.ui.worklist.thumbnails import Thumbnails
+from usfm_studio.ui.worklist.tiles import Tiles
 
 SHOWN = 200
+NEEDS_HEIGHT = 168
+Trouble = tuple[str, str, str, str]  # icon, ink, name, reason
 
 
 class ImportPage(QWidget):
-    """Progress above, the files that need a look below; reading goes on when the page is left."""
+    """Progress above, what came in below it, and the files that need a look. Reading goes on when it is left."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    wanted = Signal(str)  # action id
+
+    def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._shown: tuple[Trouble, ...] | None = None
         self._title = Heading("Add studies", size=fonts.TITLE)
         self._source = ElidedLabel("", size=fonts.SECONDARY, ink="muted")
-        self._count = Label("", weight=600)
-        self._left = Label("", ink="muted")
+        self._count, self._left = Label("", weight=600), Label("", ink="muted")
         self._bar = ProgressBar("Files read", height=6)
-        self._cancel = Button("Cancel", icon="x", height=36)
-        self._cancel.clicked.connect(session.bringing_in.cancel)
-        self.done = Button("Back to work", Kind.PRIMARY, icon="arrow-left", key="Esc", height=36)
-        self._needs = Label("Needs a look", size=fonts.SECONDARY, weight=600)
-        self._needs_count = Label("", size=fonts.SECONDARY, ink="muted")
+        self.cancel = Button("Cancel", icon="x", height=36)
+        self.cancel.clicked.connect(session.bringing_in.cancel)
+        self.done = Button("Go to work", Kind.PRIMARY, icon="arrow-right", key="Esc", height=36)
+        self.done.clicked.connect(lambda: self.wanted.emit("page.work"))
+        self._items_head, self.tiles = SectionHead("Items"), Tiles(thumbnails)
+        self.tiles.chosen.connect(self._go)
+        self._nothing = Label("", size=fonts.SECONDARY, ink="muted", wrap=True)
+        self._needs_head = SectionHead("Needs a look")
         self._list = QVBoxLayout()
         self._lay_out()
         session.import_changed.connect(self.refresh)
+        session.current_changed.connect(self._show_items)
+        self.refresh()
 
     def _lay_out(self) -> None:
-        box = QVBoxLayout(self)
-        box.setContentsMargins(24, 20, 24, 16)
-        box.setSpacing(16)
-        top = row(None, spacing=16)
-        top.insertLayout(0, column(self._title, self._source, spacing=4), 1)
         progress = column(spacing=8)
         progress.addLayout(row(self._count, None, self._left))
         progress.addWidget(self._bar)
-        top.insertLayout(1, progress, 1)
-        top.addWidget(self._cancel)
+        top = row(spacing=16, margins=(16, 16, 16, 16))
+        top.addLayout(column(self._title, self._source, spacing=4), 1)
+        top.addLayout(progress, 1)
+        top.addWidget(self.cancel)
         top.addWidget(self.done)
-        box.addLayout(top)
-        box.addLayout(row(self._needs, self._needs_count, None))
+        around = QWidget()
+        around.setLayout(column(self._nothing, self.tiles, None, margins=(16, 4, 16, 8)))
         inner = QWidget()
-        self._list.setContentsMargins(0, 0, 0, 0)
-        self._list.setSpacing(8)
+        self._list.setContentsMargins(16, 0, 16, 8)
+        self._list.setSpacing(0)
         self._list.setAlignment(Qt.AlignmentFlag.AlignTop)
         inner.setLayout(self._list)
-        scroll = QScrollArea()
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(inner)
-        box.addWidget(scroll, 1)
+        self._needs = ScrollBox(inner, "Needs a look")
+        self._needs.setFixedHeight(NEEDS_HEIGHT)
+        for head in (self._items_head, self._needs_head):
+            head.setContentsMargins(4, 0, 4, 0)
+        box = column(spacing=0)
+        box.addLayout(top)
+        for part in (Rule(), self._items_head, ScrollBox(around, "Items"), Rule(), self._needs_head, self._needs):
+            box.addWidget(part, 1 if isinstance(part, ScrollBox) and part is not self._needs else 0)
+        self.setLayout(box)
+
+    def _go(self, index: int) -> None:
+        self._session.navigation.go_item(index)
+        self.wanted.emit("page.work")
+
+    # --- showing -----------------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
         """Show the import as it stands."""
         state = self._session.bringing_in.state
+        self._show_items()
         if state is None:
             return
         self._title.setText("Adding studies" if state.running else "Studies added")
         self._source.setText(f"{state.source} · read in place, nothing is copied or changed")
-        if state.running:
-            self._count.setText(f"{state.done} of {state.total} files read" if state.total else "Looking for files")
-            self._left.setText(_left(state.left_s))
-        else:
-            self._count.setText(f"{state.imported} added, {state.skipped} known already, {len(state.failed)} not read")
-            self._left.setText("")
-        self._bar.set_part(state.done / state.total if state.total else None if state.running else 1.0)
-        self._cancel.setVisible(state.running)
-        self._fill(state.failed, state.notices)
+        self._show_progress(state)
+        self.cancel.setVisible(state.running)
+        self.done.setEnabled(bool(self._session.navigation.items))
+        lines = [("file-alert", "error", name, reason) for name, reason in state.failed]
+        lines += [("alert-circle", "warning", name, reason) for name, reason in state.notices]
+        self._show_trouble(tuple(lines), state.running)
 
-    def _fill(self, failed: tuple[tuple[str, str], ...], notices: tuple[tuple[str, str], ...]) -> None:
+    def _show_progress(self, state: ImportState) -> None:
+        if state.running:
+            self._count.setText(
+                f"{state.done} of {many(state.total, 'file')} read" if state.total else "Looking for files"
+            )
+            self._left.setText(f"{clock(state.left_s)} left" if state.left_s is not None else "")
+            self._bar.set_part(state.done / state.total if state.total else None)
+            return
+        parts = [f"{many(state.imported, 'file')} added"]
+        if state.skipped:
+            parts.append(f"{state.skipped} known already")
+        if state.failed:
+            parts.append(f"{len(state.failed)} not read")
+        self._count.setText(", ".join(parts))
+        self._left.setText("")
+        self._bar.set_part(1.0)
+
+    def _show_items(self) -> None:
+        items = self._session.navigation.items
+        self.tiles.show_items(items)
+        self._items_head.set_note(str(len(items)) if items else "")
+        state = self._session.bringing_in.state
+        reading = state is not None and state.running
+        self._nothing.setVisible(not items)
+        self._nothing.setText("They come when all files have been read." if reading else "Nothing has been added yet.")
+
+    def _show_trouble(self, lines: tuple[Trouble, ...], reading: bool) -> None:
+        self._needs_head.set_note(str(len(lines)) if lines else "" if reading else "nothing")
+        if lines == self._shown:
+            return
+        self._shown = lines
         while self._list.count():
             item = self._list.takeAt(0)
             widget = item.widget() if item else None
             if widget is not None:
+                widget.hide()
                 widget.deleteLater()
-        for name, reason in failed[:SHOWN]:
-            self._list.addWidget(_line("file-alert", "error", name, reason))
-        for name, reason in notices[: max(0, SHOWN - len(failed))]:
-            self._list.addWidget(_line("alert-circle", "warning", name, reason))
-        total = len(failed) + len(notices)
-        self._needs_count.setText(str(total) if total else "nothing")
-        if not total:
-            self._list.addWidget(Label("Every file was read, and nothing had to be assumed.", size=12, ink="muted"))
-        elif total > SHOWN:
-            self._list.addWidget(Label(f"and {total - SHOWN} more", size=12, ink="muted"))
+        for line in lines[:SHOWN]:
+            self._list.addWidget(_trouble_line(*line))
+        if len(lines) > SHOWN:
+            self._list.addWidget(Label(f"and {len(lines) - SHOWN} more", size=fonts.SECONDARY, ink="muted"))
+        if not lines and not reading:
+            words = "Every file was read, and nothing had to be assumed."
+            self._list.addWidget(Label(words, size=fonts.SECONDARY, ink="muted"))
 
 
-def _left(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d} left"
-
-
-def _line(icon: str, ink: str, name: str, reason: str) -> Card:
-    card = Card(padding=10)
-    what, _, rest = reason.partition(": ")
+def _trouble_line(icon: str, ink: str, name: str, reason: str) -> QWidget:
+    """Name, what is wrong in bold, why and what to do in muted."""
+    what, why = split_reason(reason, name)
     title = ElidedLabel(name, weight=600)
-    title.setFixedWidth(220)
-    words = Label(rest or what, size=fonts.SECONDARY, ink="muted", wrap=True)
-    line = row(IconMark(icon, ink=ink), title, words, spacing=12)
-    line.setStretch(2, 1)
-    card.body.addLayout(line)
-    return card
+    title.setFixedWidth(200)
+    line = row(IconMark(icon, "Could not be read" if ink == "error" else "Assumed", ink=ink), title, spacing=12)
+    line.setContentsMargins(0, 6, 0, 6)
+    words = ElidedLabel(what, size=fonts.SECONDARY, weight=600)
+    words.setMaximumWidth(round(fonts.text_width(what, fonts.SECONDARY, 600)) + 2)
+    line.addWidget(words, 3)
+    line.addWidget(ElidedLabel(why, size=fonts.SECONDARY, ink="muted"), 4)
+    made = QWidget()
+    made.setLayout(line)
+    made.setAccessibleName(f"{name}: {reason}")
+    return made
+
+
+def split_reason(reason: str, name: str) -> tuple[str, str]:
+    """(what, why and what to do) of an error line `NAME: WHAT: WHY. HINT` or of a sentence or two."""
+    text = reason.removeprefix(f"{name}: ")
+    for parting in (": ", ". "):
+        what, found, rest = text.partition(parting)
+        if found and rest:
+            return what + ("." if parting == ". " else ""), rest[:1].upper() + rest[1:]
+    return text, ""
