@@ -82,7 +82,8 @@ class Run:
         frame_s = learner.seconds_a_frame()
         end_s = self.clock.seconds - self._reserve_s(work, frame_s)
         sides = work.sides
-        self.talk.stage("learning", train_subjects=list(sides.train), holdout_subjects=list(sides.holdout))
+        kept = list(sides.tested) if sides.kind == HELD_OUT else []
+        self.talk.stage("learning", train_subjects=list(sides.train), holdout_subjects=kept)
         learned = learner.learn(end_s, frame_s)
         self.talk.check_end()
         self.talk.stage("comparing")
