@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from tests.ui.shell.fakes import FakeSession
+from usfm_studio.ui.shell.controls import Button
 from usfm_studio.ui.shell.menus import main_menu, project_menu
 from usfm_studio.ui.shell.settings import Recent
 from usfm_studio.ui.state import EngineState, ImportState, Notice, SavedState
@@ -80,7 +81,7 @@ def test_recent_projects_are_offered_and_those_that_are_gone_are_not(make_window
     settings = window.store.now.with_recent(Recent(folder=str(tmp_path / "gone"), name="Gone"))
     window.use_settings(settings.with_recent(Recent(folder=str(tmp_path / "heads"), name="Heads", items=240, done=60)))
     window.show_page("empty")
-    from usfm_studio.ui.shell.empty_page import RecentCard
+    from usfm_studio.ui.shell.recent_card import RecentCard
 
     cards = [card for card in window.empty.findChildren(RecentCard) if card.isVisible()]
     assert [card.text() for card in cards] == ["Heads"]
@@ -187,11 +188,21 @@ def test_a_message_runs_the_action_of_its_button(make_window):
     session.notice.emit(
         Notice(kind="ok", title="Better", text="0.71 to 0.82", button="See how", action="learn.verdict")
     )
-    from usfm_studio.ui.shell.controls import Button
-
     button = next(b for b in window.messages.findChildren(Button) if b.text() == "See how")
     button.click()
     assert window.page == "verdict"
+
+
+def test_a_message_has_its_reasons_to_read_and_to_copy(make_window, qapp):
+    session = FakeSession().fill()
+    window = make_window(session)
+    session.notice.emit(
+        Notice(kind="warning", title="2 files could not be read", text="why", details="a: cut\nb: empty")
+    )
+    next(b for b in window.messages.findChildren(Button) if b.text() == "Details").click()
+    details = window.front.top_overlay
+    details.copy.click()
+    assert qapp.clipboard().text() == "a: cut\nb: empty"
 
 
 def test_the_same_message_is_not_shown_twice(make_window):

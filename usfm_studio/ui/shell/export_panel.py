@@ -119,7 +119,7 @@ class ExportPanel(TitledOverlay):
             f"{many(result.files, 'file')} with {many(result.frames, 'frame')} in {out.name}, read back and compared."
         )
         if result.partial:
-            reasons = "\n".join(f"{f.get('path', '')}: {f.get('error', '')}" for f in result.failed)
+            reasons = "\n".join(f"{Path(f.path).name}: {f.error}" for f in result.failed)
             text = f"{many(len(result.failed), 'frame')} could not be kept; {text}"
             self.told.emit(Notice(kind="warning", title="Exported in part", text=text, details=reasons))
         else:

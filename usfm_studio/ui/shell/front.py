@@ -12,6 +12,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from usfm_studio.document.resources import resource
+from usfm_studio.ui.shell.details import Details
 from usfm_studio.ui.shell.key_editor import KeyEditor
 from usfm_studio.ui.shell.overlay import Overlay
 from usfm_studio.ui.shell.palette import Palette, action_entries
@@ -19,6 +20,7 @@ from usfm_studio.ui.shell.results import Entry
 from usfm_studio.ui.shell.settings import Recent
 from usfm_studio.ui.shell.settings_panel import SettingsPanel
 from usfm_studio.ui.shell.sheet import KeySheet
+from usfm_studio.ui.state import Notice
 
 if TYPE_CHECKING:
     from usfm_studio.ui.shell.window import Window
@@ -168,6 +170,11 @@ class Front:
         panel.changed.connect(self._window.use_settings)
         panel.keys_wanted.connect(self.show_keys)
         return panel
+
+    def show_details(self, notice: Notice) -> None:
+        """All that a message has to say."""
+        self._drop("details")
+        self._overlay("details", lambda room: Details(room, notice)).open()
 
     def show_help(self, anchor: str = "") -> None:
         """The guide in the browser, from this computer; without one, the keys."""

@@ -89,6 +89,7 @@ class Window(QWidget):
         self.empty.wanted.connect(self.run)
         self.empty.project.connect(lambda folder: self.front.bring_in([folder]))
         self.messages.action_wanted.connect(self.run)
+        self.messages.details_wanted.connect(self.front.show_details)
         self.dispatcher.refused.connect(lambda words, why: self.status.hints.say(f"{words}: {why}", "alert-circle"))
         self.dispatcher.ran.connect(lambda _id: self._late.start())
         self.dispatcher.above = lambda: self.front.top_overlay

@@ -5,10 +5,11 @@ They take plain values, emit Qt's own signals and know no session. Read `base.py
 
 from usfm_studio.ui.shell.controls.base import Pose
 from usfm_studio.ui.shell.controls.buttons import Button, IconButton, Kind, LinkButton, ToolButton
-from usfm_studio.ui.shell.controls.choices import Segmented, Slider, Switch, Tabs, Tick
+from usfm_studio.ui.shell.controls.choices import Segmented, Tabs
 from usfm_studio.ui.shell.controls.fields import Choice, Field, SearchField
 from usfm_studio.ui.shell.controls.labels import ElidedLabel, Heading, Label, SectionHead
 from usfm_studio.ui.shell.controls.layout import Card, ListRow, Plate, Rule, ScrollBox, column, row
+from usfm_studio.ui.shell.controls.levels import Slider, Switch, Tick
 from usfm_studio.ui.shell.controls.marks import (
     Chip,
     IconMark,
