@@ -15,8 +15,8 @@ from PySide6.QtWidgets import QApplication, QWidget
 from usfm_studio.children import log
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell.rooms import Rooms
-from usfm_studio.ui.shell.settings import SettingsStore
-from usfm_studio.ui.shell.theme import apply_theme
+from usfm_studio.ui.shell.settings import SettingsStore, apply_scale
+from usfm_studio.ui.shell.theme import apply_theme, set_motion
 from usfm_studio.ui.shell.window import Window
 from usfm_studio.ui.work_canvas import work_canvas
 from usfm_studio.verbs.house import Options
@@ -33,8 +33,10 @@ def show_sample() -> int:
 
 
 def _run(then: Callable[[Window], object]) -> int:
+    store = SettingsStore()
+    apply_scale(store.now)
     application = application_for_window()
-    window = open_window(SettingsStore())
+    window = open_window(store)
     window.painted.connect(lambda: QTimer.singleShot(0, lambda: _begin(window, then)))
     window.show()
     return application.exec()
@@ -60,6 +62,7 @@ def open_window(store: SettingsStore, options: Options | None = None) -> Window:
     log.configure("window", None)
     application = application_for_window()
     apply_theme(application, store.now.theme)
+    set_motion(not store.now.reduce_motion)
     session = Session(options)
     session.house.readers, session.house.spare = 2, True
     return Window(session, furnished(), store)
