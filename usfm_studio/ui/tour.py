@@ -35,7 +35,7 @@ from usfm_studio.verbs.sample import sample_facts
 HEADS, BREAST, CAROTID = "FETAL HEAD", "BREAST", "CAROTID"
 FIRST_TWO = ("FH-04", "FH-01")
 GOOD_ENOUGH = 0.97
-FIRST_MINUTES, SECOND_MINUTES = 0.5, 1.5
+FIRST_MINUTES, SECOND_MINUTES = 0.75, 1.5
 FORMATS = ("png", "nifti", "coco", "csv", "data", "seg")
 
 
