@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,15 @@ from usfm_studio.document.errors import WrongUsage
 from usfm_studio.project import check as checking
 from usfm_studio.project import migrate as migrating
 from usfm_studio.verbs.house import House
-from usfm_studio.verbs.steps import Steps
+from usfm_studio.verbs.steps import Apart, Steps, progress
 
-ACTS = ("check", "repair", "compact", "migrate")
+ACTS: Mapping[str, tuple[str, Callable[[Path], list[str]]]] = {
+    "check": ("Checking", lambda _folder: []),
+    "repair": ("Repairing", checking.repair),
+    "compact": ("Compacting", checking.compact),
+    "migrate": ("Migrating", migrating.migrate),
+}
+"""Act -> (what is shown meanwhile, what it does to the project of a folder)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +41,11 @@ class CareResult:
 
 def run(arguments: CareArguments, _house: House) -> Steps[CareResult]:
     """Look the project over, or mend it."""
-    done: list[str] = []
-    if arguments.act == "repair":
-        done = checking.repair(arguments.folder)
-    elif arguments.act == "compact":
-        done = checking.compact(arguments.folder)
-    elif arguments.act == "migrate":
-        done = migrating.migrate(arguments.folder)
-    elif arguments.act != "check":
+    if arguments.act not in ACTS:
         raise WrongUsage(f"There is no act {arguments.act}", f"project knows {', '.join(ACTS)}")
-    problems = [asdict(p) for p in checking.problems(arguments.folder)]
+    words, act = ACTS[arguments.act]
+    yield progress(0, 0, words)
+    done: list[str] = yield Apart(lambda: act(arguments.folder))
+    found: list[checking.Problem] = yield Apart(lambda: checking.problems(arguments.folder))
+    problems = [asdict(problem) for problem in found]
     return CareResult(ok=not problems, problems=problems, done=done)
-    yield  # a generator like the other verbs, though it waits for nothing

@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
 import platform
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
 
-from usfm_studio.document.errors import StudioError
+from usfm_studio.document.errors import BadModel, StudioError
 from usfm_studio.document.resources import resource
+from usfm_studio.imaging.client import DecodedFrame
+from usfm_studio.imaging.description import descriptions_from
+from usfm_studio.project.models import read_card as checked_card
 from usfm_studio.verbs.house import House
-from usfm_studio.verbs.shelf import shipped_models
-from usfm_studio.verbs.steps import Await, Steps
+from usfm_studio.verbs.shelf import shipped
+from usfm_studio.verbs.steps import Await, Steps, answer, progress
 
 GIB = 1024**3
-DECODERS = {
-    "imagecodecs": "JPEG, JPEG-LS, JPEG 2000, HTJ2K, JPEG XL",
-    "openjpeg": "lossy HTJ2K",
-    "rle": "RLE",
-    "pydicom": "DICOM headers",
-    "SimpleITK": "NIfTI, NRRD",
-    "highdicom": "DICOM segmentations",
+AGAIN = "Install the program again."
+LIBRARIES: Mapping[str, tuple[str, str]] = {
+    "pydicom": ("pydicom", "DICOM headers"),
+    "imagecodecs": ("imagecodecs", "JPEG, JPEG-LS, JPEG 2000, HTJ2K, JPEG XL"),
+    "openjpeg": ("pylibjpeg-openjpeg", "lossy HTJ2K"),
+    "rle": ("pylibjpeg-rle", "RLE"),
+    "SimpleITK": ("SimpleITK", "NIfTI, NRRD"),
+    "highdicom": ("highdicom", "DICOM segmentations"),
+    "torch": ("torch", "learning and proposals"),
+    "PySide6": ("PySide6_Essentials", "the window"),
 }
+"""Module -> (package, what it is for)."""
+WINDOW_LIBRARIES: Mapping[str, str] = {
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libEGL.so.1": "libegl1",
+}
+"""Shared library -> Debian's package: what a window on X11 needs and a plain system lacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,23 +70,69 @@ class DoctorResult:
 
 
 def run(_arguments: DoctorArguments, house: House) -> Steps[DoctorResult]:
-    """Look at the machine, then ask the engine for its device."""
+    """Look at the machine, then ask the reader for a picture and the engine for its device."""
+    yield progress(0, 0, "Looking around")
     checks = [
-        _program(), _memory(), _disk(), *_decoders(), _library("torch", "learning and proposals"),
-        _library("PySide6", "the window", "PySide6_Essentials"), _display(), _font(), *_weights(), _sample(),
+        _program(), _memory(), _disk(), *(_library(name) for name in LIBRARIES), display(), _font(),
+        *_weights(), _sample(),
     ]  # fmt: skip
-    if all(check.ok for check in checks if check.name == "torch"):
+    found = {check.name: check.ok for check in checks}
+    if found["sample"]:
+        checks.append((yield from _reader(house)))
+    if found["torch"]:
         checks.append((yield from _engine(house)))
     return DoctorResult(checks=checks)
 
 
+def display() -> Check:
+    """Whether a window can open here."""
+    chosen = os.environ.get("QT_QPA_PLATFORM")
+    if sys.platform != "linux" or chosen:
+        return Check(name="display", ok=True, detail=f"as QT_QPA_PLATFORM says: {chosen}" if chosen else "the system's")
+    wayland, x11 = os.environ.get("WAYLAND_DISPLAY"), os.environ.get("DISPLAY")
+    if not (wayland or x11):
+        hint = "Start from a desktop, or play `usfm-studio demo --tour OUT` without one."
+        return Check(name="display", ok=False, detail="none here: only the command line works", hint=hint)
+    missing = [package for name, package in WINDOW_LIBRARIES.items() if not _loads(name)]
+    if missing:
+        hint = f"sudo apt-get install {' '.join(missing)}"
+        return Check(name="display", ok=False, detail="system libraries are missing for the window", hint=hint)
+    return Check(name="display", ok=True, detail="Wayland" if wayland else "X11")
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _reader(house: House) -> Steps[Check]:
+    """Let the reader process open and decode one picture of the sample."""
+    path = next(resource("sample", "dicom").rglob("*.dcm"))
+    try:
+        body = yield from answer(house.reader.describe([path]))
+        (file,) = descriptions_from(body)
+        if file.instance is None:
+            return Check(name="reader", ok=False, detail=file.error or "no picture", hint=AGAIN)
+        decoded: DecodedFrame = yield Await(house.reader.pixels(file.instance, 0))
+        house.reader.release(decoded)
+    except StudioError as error:
+        return Check(name="reader", ok=False, detail=error.what, hint=str(error))
+    return Check(name="reader", ok=True, detail=f"opens and decodes the sample ({decoded.decoder})")
+
+
 def _engine(house: House) -> Steps[Check]:
     try:
-        device = yield Await(house.engine.device())
+        device = yield from answer(house.engine.device())
     except StudioError as error:
-        return Check(name="engine", ok=False, detail=error.what, hint=str(error))
-    detail = ", ".join(f"{key} {value}" for key, value in device.items() if value not in (None, ""))
-    return Check(name="engine", ok=True, detail=detail)
+        return Check(name="device", ok=False, detail=error.what, hint=str(error))
+    detail = (
+        f"{device['name']} ({device['kind']}, {device['precision']}, {device['threads']} threads),"
+        f" {device['free_bytes'] / GIB:.1f} GiB free, {device['encode_ms']:.0f} ms a frame, torch {device['torch']}"
+    )
+    return Check(name="device", ok=True, detail=detail)
 
 
 def _program() -> Check:
@@ -86,64 +149,45 @@ def _memory() -> Check:
 
 
 def _disk() -> Check:
-    free = shutil.disk_usage(Path.home() if Path.home().exists() else Path.cwd()).free
+    home = Path.home()
+    free = shutil.disk_usage(home if home.exists() else Path.cwd()).free
     ok = free > 2 * GIB
     return Check(name="disk", ok=ok, detail=f"{free / GIB:.0f} GiB free", hint="" if ok else "Free some space.")
 
 
-def _decoders() -> list[Check]:
-    return [_library(module, what) for module, what in DECODERS.items()]
-
-
-def _library(module: str, what: str, package: str | None = None) -> Check:
+def _library(module: str) -> Check:
+    package, what = LIBRARIES[module]
     found = importlib.util.find_spec(module) is not None
-    shown = _version(package or module)
-    hint = "" if found else "Install the program again: pip install --force-reinstall usfm-studio."
-    return Check(name=module, ok=found, detail=f"{what} ({shown})" if found else f"{what}: missing", hint=hint)
-
-
-def _display() -> Check:
-    if sys.platform != "linux":
-        return Check(name="display", ok=True, detail="the system's own")
-    shown = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
-    return Check(
-        name="display",
-        ok=bool(shown),
-        detail="there is one" if shown else "none: the window cannot open, the command line works",
-        hint="" if shown else "Start from a desktop, or play `usfm-studio demo --tour OUT` offscreen.",
-    )
+    detail = f"{what} ({package} {_version(package)})" if found else f"{what}: {package} is missing"
+    return Check(name=module, ok=found, detail=detail, hint="" if found else f"pip install {package}")
 
 
 def _font() -> Check:
     found = sorted(resource("theme", "fonts").glob("*.ttf"))
-    return Check(
-        name="font", ok=bool(found), detail=", ".join(p.stem for p in found) or "missing",
-        hint="" if found else "Install the program again.",
-    )  # fmt: skip
+    names = ", ".join(path.stem for path in found)
+    return Check(name="font", ok=bool(found), detail=names or "missing", hint="" if found else AGAIN)
 
 
 def _weights() -> list[Check]:
-    encoder = resource("weights", "usfm_lite0", "model.safetensors")
-    checks = [
-        Check(
-            name="encoder",
-            ok=encoder.exists(),
-            detail=f"usfm_lite0, {encoder.stat().st_size / 1e6:.1f} MB" if encoder.exists() else "missing",
-            hint="" if encoder.exists() else "Install the program again.",
-        )
-    ]
-    checks += [
-        Check(name="starter model", ok=True, detail=f"{card.name} ({card.organ}, {card.short})")
-        for _, card in shipped_models()
-    ]
+    """Bundled encoders and models, their digests checked."""
+    checks = []
+    for path, card in shipped():
+        kind = "encoder" if card.task == "encoder" else "starter model"
+        try:
+            checked_card(path)
+        except BadModel as error:
+            checks.append(Check(name=kind, ok=False, detail=f"{card.name}: {error.why}", hint=AGAIN))
+        else:
+            organ = f", {card.organ}" if card.organ else ""
+            checks.append(Check(name=kind, ok=True, detail=f"{card.name} ({card.short}{organ})"))
+    if not any(check.name == "encoder" for check in checks):
+        checks.append(Check(name="encoder", ok=False, detail="none is bundled", hint=AGAIN))
     return checks
 
 
 def _sample() -> Check:
     found = resource("sample", "sample.toml").exists()
-    return Check(
-        name="sample", ok=found, detail="bundled" if found else "missing", hint="" if found else "Install again."
-    )
+    return Check(name="sample", ok=found, detail="bundled" if found else "missing", hint="" if found else AGAIN)
 
 
 def _version(package: str) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from usfm_studio.engine.trainer_client import evaluate
 from usfm_studio.verbs.house import House
-from usfm_studio.verbs.shelf import resolve_model
-from usfm_studio.verbs.steps import Await, Event, Steps
+from usfm_studio.verbs.runs import SNAPSHOT
+from usfm_studio.verbs.scratch import scratch
+from usfm_studio.verbs.shelf import read_card, resolve_model
+from usfm_studio.verbs.steps import Event, Failure, Steps, answer, progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class EvaluateResult:
     """Scores as far as they apply, with `interval`, `per_subject` and `per_image`."""
 
     scores: dict[str, Any]
-    failed: list[dict[str, str]] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
 
     @property
     def partial(self) -> bool:
@@ -38,27 +39,39 @@ class EvaluateResult:
 
     def fields(self) -> dict[str, Any]:
         """The result line: the scores themselves at its top."""
-        return {**self.scores, "failed": self.failed}
+        return {**self.scores, "failed": [asdict(failure) for failure in self.failed]}
 
 
 def run(arguments: EvaluateArguments, house: House) -> Steps[EvaluateResult]:
     """Read the folder, predict each image and score it at its native size."""
     model = resolve_model(arguments.model, house.opened)
-    with tempfile.TemporaryDirectory(prefix="usfm-evaluate-") as scratch:
-        snapshot = Path(scratch) / "snapshot"
-        read = yield Await(house.reader.data_folder_to_snapshot(arguments.data, snapshot))
-        events: SimpleQueue[Event] = SimpleQueue()
-        work = evaluate(
-            model,
-            snapshot,
-            folds=arguments.folds,
-            fold=arguments.fold,
-            device=house.options.device,
-            threads=house.options.threads,
-            on_event=lambda body: events.put(Event(str(body.get("event", "progress")), body)),
-        )
-        try:
-            body = yield Await(work.ticket, events)
-        finally:
-            work.close()
-    return EvaluateResult(scores=body, failed=list(read.get("failed", [])))
+    read_card(model)
+    yield progress(0, 0, "Reading")
+    with scratch("evaluate") as folder:
+        snapshot = folder / SNAPSHOT
+        read = yield from answer(house.reader.data_folder_to_snapshot(arguments.data.absolute(), snapshot))
+        scores = yield from _score(arguments, house, model, snapshot)
+    failed = [Failure(path=item["path"], error=item["error"]) for item in read.get("failed", [])]
+    return EvaluateResult(scores=scores, failed=failed)
+
+
+def _score(arguments: EvaluateArguments, house: House, model: Path, snapshot: Path) -> Steps[dict[str, Any]]:
+    events: SimpleQueue[Event] = SimpleQueue()
+
+    def tell(body: dict[str, Any]) -> None:
+        events.put(progress(int(body.get("done", 0)), int(body.get("total", 0)), "Scoring"))
+
+    work = evaluate(
+        model.absolute(),
+        snapshot,
+        folds=arguments.folds,
+        fold=arguments.fold,
+        device=house.options.device,
+        threads=house.options.threads,
+        on_event=tell,
+    )
+    try:
+        scores: dict[str, Any] = yield from answer(work.ticket, events)
+    finally:
+        work.child.kill(0.0)
+    return scores

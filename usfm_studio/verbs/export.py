@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from usfm_studio.document.annotation import State
-from usfm_studio.document.errors import NotFound
+from usfm_studio.document.errors import NotFound, StudioError
 from usfm_studio.document.frame import Frame
 from usfm_studio.document.snapshot import SnapshotWriter
+from usfm_studio.imaging.client import DecodedFrame
 from usfm_studio.project.project import Project
+from usfm_studio.project.trouble import explained
+from usfm_studio.verbs import pixels
 from usfm_studio.verbs.house import House
-from usfm_studio.verbs.steps import Apart, Await, Steps, progress
+from usfm_studio.verbs.scratch import scratch
+from usfm_studio.verbs.steps import Apart, Failure, Steps, answer, progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +38,11 @@ class ExportResult:
     files: int
     frames: int
     paths: list[str] = field(default_factory=list)
-    failed: list[dict[str, str]] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
 
     @property
     def partial(self) -> bool:
-        """True where the format could not hold some frame."""
+        """True where some frame could not be read, or the format could not hold it."""
         return bool(self.failed)
 
 
@@ -48,25 +52,48 @@ def run(arguments: ExportArguments, house: House) -> Steps[ExportResult]:
     frames = chosen(project, arguments)
     if not frames:
         raise NotFound("There is nothing to export", "no frame is done yet", "Finish a frame, then export again.")
-    with tempfile.TemporaryDirectory(prefix="usfm-export-") as scratch:
-        folder = Path(scratch) / "snapshot"
-        writer = SnapshotWriter(folder, project.schema)
-        sources: dict[str, dict[str, Any]] = {}
-        for number, frame in enumerate(frames):
-            stem = f"s{number:05d}"
-            decoded = yield Await(house.reader.pixels(frame.instance, frame.index))
-            try:
-                sample, mask = project.sample(frame, stem)
-                yield Apart(partial(writer.add, sample, decoded.array, mask))
-            finally:
-                house.reader.release(decoded)
-            sources[stem] = _source(project, frame)
-            yield progress(number + 1, len(frames), "Collecting frames")
+    with scratch("export") as folder:
+        writer = SnapshotWriter(folder / "snapshot", project.schema)
+        collected, failed = yield from collect(house, writer, frames)
+        sources = {stem: _source(house, frame) for stem, frame in collected.items()}
         yield Apart(writer.finish)
-        body = yield Await(house.reader.write(arguments.format, folder, arguments.out, {"sources": sources}))
-    return ExportResult(
-        files=len(body["files"]), frames=body["frames"], paths=list(body["files"]), failed=list(body.get("failed", []))
-    )
+        yield progress(0, 0, "Writing")
+        out = arguments.out.absolute()
+        body = yield from answer(house.reader.write(arguments.format, writer.folder, out, {"sources": sources}))
+    failed += [Failure(path=item["path"], error=item["error"]) for item in body.get("failed", [])]
+    return ExportResult(files=len(body["files"]), frames=body["frames"], paths=list(body["files"]), failed=failed)
+
+
+def collect(
+    house: House, writer: SnapshotWriter, frames: Sequence[Frame], exam: str | None = None
+) -> Steps[tuple[dict[str, Frame], list[Failure]]]:
+    """Write the frames and their marks into a snapshot: (frame by stem, what could not be read).
+
+    Raises the first error where no frame could be read.
+    """
+    sources = pixels.Sources(house.project)
+    collected: dict[str, Frame] = {}
+    failed: list[Failure] = []
+    first: StudioError | None = None
+    for number, frame in enumerate(frames):
+        stem = f"s{number:05d}"
+        (outcome,) = yield from pixels.read(house, [frame], sources)
+        if isinstance(outcome, DecodedFrame):
+            try:
+                sample, mask = house.project.sample(frame, stem, exam)
+                yield Apart(partial(writer.add, sample, outcome.array, mask))
+            except OSError as error:
+                raise explained(error, "The frames could not be collected") from error
+            finally:
+                pixels.give_back(house, [outcome])
+            collected[stem] = frame
+        else:
+            first = first or outcome
+            failed.append(Failure(path=pixels.shown(frame), error=str(outcome)))
+        yield progress(number + 1, len(frames), "Collecting frames")
+    if first is not None and not collected:
+        raise first
+    return collected, failed
 
 
 def chosen(project: Project, arguments: ExportArguments) -> list[Frame]:
@@ -82,17 +109,16 @@ def chosen(project: Project, arguments: ExportArguments) -> list[Frame]:
     ]
 
 
-def _source(project: Project, frame: Frame) -> dict[str, Any]:
-    instance = frame.instance
-    path = Path(instance.path)
+def _source(house: House, frame: Frame) -> dict[str, Any]:
+    instance = pixels.located(house, frame.instance)
     seconds = instance.seconds
-    annotation = project.annotation(frame.id)
+    annotation = house.project.annotation(frame.id)
     return {
-        "path": str(path if path.is_absolute() else project.folder / path),
+        "path": instance.path,
         "member": instance.member,
         "frame": frame.index,
         "frames": instance.frames,
         "seconds_per_frame": seconds[-1] / (len(seconds) - 1) if seconds and len(seconds) > 1 else None,
-        "exam": project.schema.exam_of(instance),
+        "exam": house.project.schema.exam_of(instance),
         "model": next((step.model for step in reversed(annotation.provenance) if step.model), ""),
     }

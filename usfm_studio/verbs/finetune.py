@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
@@ -17,21 +13,35 @@ from typing import Any
 
 from usfm_studio.document.annotation import State
 from usfm_studio.document.edit import SetChampion
-from usfm_studio.document.errors import Interrupted, NothingToLearn, WrongUsage
+from usfm_studio.document.errors import Interrupted, NothingToLearn, ReadOnly, StudioError, WrongUsage
 from usfm_studio.document.frame import Frame
+from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.snapshot import SnapshotWriter
 from usfm_studio.engine.trainer_client import TrainingOrder, Work, train
 from usfm_studio.project.project import Project
+from usfm_studio.verbs import runs
+from usfm_studio.verbs.export import collect
 from usfm_studio.verbs.house import House
-from usfm_studio.verbs.shelf import CARD
-from usfm_studio.verbs.steps import Apart, Await, Event, Steps, progress
+from usfm_studio.verbs.runs import InterruptedRun, discard, interrupted_runs
+from usfm_studio.verbs.scratch import scratch
+from usfm_studio.verbs.shelf import copy_model, refuse_taken
+from usfm_studio.verbs.steps import Apart, Await, Event, Failure, Steps, answer
+
+__all__ = [
+    "FinetuneArguments", "FinetuneResult", "InterruptedRun", "Running", "discard", "interrupted_runs", "ready", "run",
+]  # fmt: skip
 
 DEFAULT_MINUTES = 5.0
+SHELVING_S = 1.0
+"""Of the time given: for copying the written model to its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinetuneArguments:
-    """Either the house's project (limited to one exam group) or a DATA folder; see the contract for the rest."""
+    """Either the house's project (limited to one exam group) or a DATA folder; see the contract for the rest.
+
+    `spent_s`: seconds of `minutes` that are gone already.
+    """
 
     data: Path | None = None
     fraction: float | None = None
@@ -39,16 +49,19 @@ class FinetuneArguments:
     fold: int | None = None
     task: str = "auto"
     minutes: float = DEFAULT_MINUTES
+    spent_s: float = 0.0
     out: Path | None = None
     exam: str | None = None
     name: str | None = None
-    subjects: tuple[str, ...] | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinetuneResult:
-    """Fields of the contract; `holdout` is {metric, champion, challenger, interval, subjects, kind}."""
+    """Fields of the contract; `holdout` is {metric, champion, challenger, interval, subjects, kind}.
+
+    `comparison` has `per_subject` ({subject: {challenger, champion}}) and the `worst` frames with their mask files.
+    """
 
     model: str
     promoted: bool
@@ -60,7 +73,12 @@ class FinetuneResult:
     data_digest: str
     seed: int
     comparison: dict[str, Any] = field(default_factory=dict)
-    failed: list[dict[str, str]] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+
+    @property
+    def partial(self) -> bool:
+        """True where some file could not be read, and was not learned from."""
+        return bool(self.failed)
 
 
 class Running:
@@ -68,6 +86,7 @@ class Running:
 
     def __init__(self) -> None:
         self.training: Work | None = None
+        self.given_up = False
 
     def stop(self) -> None:
         """Go straight to the comparison with the best so far."""
@@ -75,14 +94,15 @@ class Running:
             self.training.stop()
 
     def cancel(self) -> None:
-        """Give the run up."""
+        """Give the run up: nothing of it stays."""
+        self.given_up = True
         if self.training is not None:
             self.training.cancel()
 
 
 def run(arguments: FinetuneArguments, house: House, running: Running | None = None) -> Steps[FinetuneResult]:
     """Learn from the project, or from the DATA folder when one is given."""
-    end = monotonic() + arguments.minutes * 60
+    end = monotonic() + arguments.minutes * 60 - arguments.spent_s - SHELVING_S
     running = running or Running()
     if arguments.data is not None:
         return (yield from _from_data(arguments, house, end, running))
@@ -99,107 +119,166 @@ def ready(project: Project, exam: str) -> list[Frame]:
     ]
 
 
+# ---- from a project ----
+
+
 def _from_project(arguments: FinetuneArguments, house: House, end: float, running: Running) -> Steps[FinetuneResult]:
     project = house.project
-    exam = arguments.exam if arguments.exam is not None else _busiest_exam(project)
+    exam = _exam(project, arguments.exam)
     frames = ready(project, exam)
     if not frames:
-        raise NothingToLearn(
-            "There is nothing to learn from yet",
-            "no frame is done",
-            "Accept or draw frames of two subjects, then try again.",
+        hint = "Accept or draw frames of two subjects, then try again."
+        raise NothingToLearn("There is nothing to learn from yet", "no frame is done", hint)
+    folder = yield Apart(lambda: runs.begin(project))
+    try:
+        yield Event("stage", {"stage": "reading"})
+        failed = yield from _snapshot(house, frames, exam, folder / runs.SNAPSHOT)
+        champion = project.models.champion(exam)
+        order = _order(
+            arguments,
+            house,
+            folder,
+            end,
+            name=arguments.name or _next_name(project, exam),
+            exam=exam,
+            champion=project.models.path(champion) if champion else None,
+            trained_before=tuple(sorted(project.trained_subjects(exam))),
+            options=dict(arguments.options),
         )
-    run_folder = project.folder / "runs" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
-    run_folder.mkdir(parents=True)
-    yield Event("stage", {"stage": "reading"})
-    yield from _snapshot(house, frames, exam, run_folder / "snapshot")
-    champion = project.models.champion(exam)
-    order = TrainingOrder(
-        snapshot=run_folder / "snapshot",
-        run=run_folder,
-        budget_s=end - monotonic(),
-        seed=house.options.seed,
-        threads=house.options.threads,
-        device=house.options.device,
-        champion=project.models.path(champion) if champion else None,
-        task=arguments.task,
-        name=arguments.name or _next_name(project, exam),
-        exam=exam,
-        trained_before=tuple(sorted(project.trained_subjects(exam))),
-        options=dict(arguments.options),
-    )
-    body = yield from _train(order, running)
-    card = yield Apart(lambda: project.models.adopt(Path(body["model_folder"])))
-    yield Apart(lambda: shutil.rmtree(run_folder / "snapshot", ignore_errors=True))
+        body = yield from _train(order, running)
+        card = yield Apart(lambda: project.models.adopt(Path(body["model_folder"])))
+    except GeneratorExit:
+        _leave(folder, running)
+        raise
+    except Interrupted as error:
+        _leave(folder, running, error)
+        raise
+    except StudioError as error:
+        runs.failed(folder, error)
+        raise
+    yield Apart(lambda: runs.finished(folder))
     if body["promoted"]:
-        edit = SetChampion(name=f"Promote {card.name}", exam=exam, before=champion, after=card.digest)
-        project.apply(edit)
-        yield Event("applied", {"edit": edit})
-    return _result(body, card.digest, house.options.seed)
+        yield from _promote(project, exam, champion, card)
+    return _result(body, card.digest, house.options.seed, failed)
 
 
-def _snapshot(house: House, frames: Sequence[Frame], exam: str, folder: Path) -> Steps[None]:
+def _leave(folder: Path, running: Running, error: StudioError | None = None) -> None:
+    """The run ends early: it is forgotten where the person gave it up, else kept and marked."""
+    if not running.given_up:
+        runs.interrupted(folder, error.why if error is not None else "it was closed")
+    elif running.training is None:
+        runs.remove(folder)
+    else:
+        running.training.ticket.when_released(lambda: runs.remove(folder))
+
+
+def _promote(project: Project, exam: str, champion: str | None, card: ModelCard) -> Steps[None]:
+    edit = SetChampion(name=f"Promote {card.name}", exam=exam, before=champion, after=card.digest)
+    project.apply(edit)
+    yield Event("applied", {"edit": edit})
+
+
+def _snapshot(house: House, frames: list[Frame], exam: str, folder: Path) -> Steps[list[Failure]]:
+    """The frames as a snapshot, subjects in the order in which they joined the project."""
     project = house.project
-    writer = SnapshotWriter(folder, project.schema.for_exam(exam))
     order = {subject: i for i, subject in enumerate(project.subject_order)}
-    for number, frame in enumerate(sorted(frames, key=lambda f: (order.get(f.instance.subject, 0), f.id))):
-        decoded = yield Await(house.reader.pixels(frame.instance, frame.index))
-        try:
-            sample, mask = project.sample(frame, f"s{number:05d}", exam)
-            yield Apart(partial(writer.add, sample, decoded.array, mask))
-        finally:
-            house.reader.release(decoded)
-        yield progress(number + 1, len(frames), "Collecting frames")
+    frames = sorted(frames, key=lambda frame: (order.get(frame.instance.subject, 0), frame.id))
+    writer = SnapshotWriter(folder, project.schema.for_exam(exam))
+    _, failed = yield from collect(house, writer, frames, exam)
     yield Apart(writer.finish)
+    return failed
+
+
+def _exam(project: Project, asked: str | None) -> str:
+    """The exam group to learn: the one asked for, else the one with the most finished frames."""
+    known = {exam.casefold(): exam for exam in ("", *project.schema.exams)}
+    if asked is not None:
+        if asked.casefold() not in known:
+            shown = ", ".join(exam for exam in known.values() if exam) or "none apart"
+            raise WrongUsage(f"There is no exam {asked}", f"the project's label schema knows {shown}")
+        return known[asked.casefold()]
+    counts = Counter({exam: len(ready(project, exam)) for exam in known.values()})
+    return counts.most_common(1)[0][0]
+
+
+def _next_name(project: Project, exam: str) -> str:
+    earlier = sum(1 for card in project.models.cards() if card.exam == exam)
+    title = exam.capitalize() if exam else "Model"
+    return f"{title} v{earlier + 1}"
+
+
+# ---- from a DATA folder ----
 
 
 def _from_data(arguments: FinetuneArguments, house: House, end: float, running: Running) -> Steps[FinetuneResult]:
     assert arguments.data is not None
-    with tempfile.TemporaryDirectory(prefix="usfm-run-") as scratch:
-        run_folder = Path(scratch)
+    data = arguments.data.absolute()
+    _refuse_place(arguments.out)
+    with scratch("run") as folder:
         yield Event("stage", {"stage": "reading"})
-        read = yield Await(house.reader.data_folder_to_snapshot(arguments.data, run_folder / "snapshot"))
-        order = TrainingOrder(
-            snapshot=run_folder / "snapshot",
-            run=run_folder,
-            budget_s=end - monotonic(),
-            seed=house.options.seed,
-            threads=house.options.threads,
-            device=house.options.device,
-            champion=None,
-            task=arguments.task,
-            name=arguments.name or arguments.data.name,
-            exam="",
-            trained_before=(),
-            fraction=arguments.fraction,
-            folds=arguments.folds,
-            fold=arguments.fold,
-            options={**arguments.options, "standalone": True},
-        )
+        read = yield from answer(house.reader.data_folder_to_snapshot(data, folder / runs.SNAPSHOT))
+        options = {**arguments.options, "standalone": True}
+        order = _order(arguments, house, folder, end, name=arguments.name or data.name, options=options)
         body = yield from _train(order, running)
-        digest = str(body["model"])
-        out = arguments.out or Path(f"model-{digest[:8]}")
-        _move(Path(body["model_folder"]), out)
-    result = _result(body, str(out), house.options.seed)
-    result.failed.extend(read.get("failed", []))
-    return result
+        out = arguments.out or Path(f"model-{str(body['model'])[:8]}")
+        yield Apart(lambda: copy_model(Path(body["model_folder"]), out, replace=True))
+    failed = [Failure(path=item["path"], error=item["error"]) for item in read.get("failed", [])]
+    return _result(body, str(out), house.options.seed, failed)
+
+
+def _refuse_place(out: Path | None) -> None:
+    """Say before the run, not after it, that the model cannot be written there."""
+    if out is not None:
+        refuse_taken(out, replace=True)
+    folder = Path.cwd() if out is None else out.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        raise ReadOnly("The model cannot be written", f"{folder.name} cannot be written to", "Choose another --out.")
+
+
+# ---- both ----
+
+
+def _order(arguments: FinetuneArguments, house: House, folder: Path, end: float, **more: Any) -> TrainingOrder:
+    return TrainingOrder(
+        snapshot=folder / runs.SNAPSHOT,
+        run=folder,
+        budget_s=_time_left(end),
+        seed=house.options.seed,
+        threads=house.options.threads,
+        device=house.options.device,
+        task=arguments.task,
+        fraction=arguments.fraction,
+        folds=arguments.folds,
+        fold=arguments.fold,
+        **more,
+    )
+
+
+def _time_left(end: float) -> float:
+    left = end - monotonic()
+    if left <= 0:
+        why = "reading the frames took all of the time given"
+        raise WrongUsage("There is no time to learn in", why, "Give it more minutes.")
+    return left
 
 
 def _train(order: TrainingOrder, running: Running) -> Steps[dict[str, Any]]:
+    """Run the worker to its answer. Left early, the worker is ended at once: its best model so far is on disk."""
     events: SimpleQueue[Event] = SimpleQueue()
     training = train(order, on_event=lambda body: events.put(Event(str(body.get("event", "note")), body)))
     running.training = training
     try:
         body: dict[str, Any] = yield Await(training.ticket, events)
-        return body
-    except (Interrupted, GeneratorExit):
-        training.cancel()
+    except BaseException:
+        training.child.kill(0.0 if running.given_up else 1.0)  # the window does not wait
         raise
-    finally:
-        training.close()
+    training.child.stop(0.0)
+    return body
 
 
-def _result(body: dict[str, Any], model: str, seed: int) -> FinetuneResult:
+def _result(body: Mapping[str, Any], model: str, seed: int, failed: list[Failure]) -> FinetuneResult:
     return FinetuneResult(
         model=model,
         promoted=bool(body["promoted"]),
@@ -211,32 +290,5 @@ def _result(body: dict[str, Any], model: str, seed: int) -> FinetuneResult:
         data_digest=str(body["data_digest"]),
         seed=seed,
         comparison={"per_subject": body.get("per_subject", {}), "worst": body.get("worst", [])},
+        failed=failed,
     )
-
-
-def _busiest_exam(project: Project) -> str:
-    counts = Counter(
-        project.schema.exam_of(f.instance)
-        for f in project.frames()
-        if project.annotation(f.id).state in (State.DONE, State.NOTHING)
-    )
-    return counts.most_common(1)[0][0] if counts else ""
-
-
-def _next_name(project: Project, exam: str) -> str:
-    earlier = sum(1 for card in project.models.cards() if card.exam == exam)
-    title = exam.capitalize() if exam else "Model"
-    return f"{title} v{earlier + 1}"
-
-
-def _move(source: Path, out: Path) -> None:
-    """Into place whole: copied beside, then renamed; an older model of that name is replaced."""
-    if out.exists() and not (out / CARD).exists():
-        raise WrongUsage(f"{out.name} is not replaced", "it exists and is not a model", "Choose another --out.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    beside = out.with_name(f".{out.name}.tmp")
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(source, beside)
-    if out.exists():
-        shutil.rmtree(out)
-    beside.rename(out)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from usfm_studio.document.errors import NotFound
+from usfm_studio.document.errors import NotFound, StudioError
 from usfm_studio.imaging.client import Reader
 from usfm_studio.project.project import Project
+from usfm_studio.verbs.scratch import fresh
 
 if TYPE_CHECKING:
     from usfm_studio.engine.client import Engine
@@ -35,16 +37,22 @@ class House:
     opened: Project | None = None
     readers: int = 1
     spare: bool = False  # keep a reader warm, for when a file kills one
-    _scratch: TemporaryDirectory[str] | None = None
+    _scratch: Path | None = None
     _reader: Reader | None = None
     _engine: Engine | None = None
 
     @classmethod
     def at(
-        cls, folder: Path, options: Options | None = None, *, read_only: bool = False, create: bool = False
+        cls,
+        folder: Path,
+        options: Options | None = None,
+        *,
+        read_only: bool = False,
+        create: bool = False,
+        readers: int = 1,
     ) -> House:
         """The house of the project in this folder; `create` makes the project where there is none."""
-        house = cls(options or Options())
+        house = cls(options or Options(), readers=readers)
         if create and not (folder / "project.db").exists():
             house.opened = Project.create(folder)
         else:
@@ -64,8 +72,8 @@ class House:
         if self.opened is not None and not self.opened.read_only:
             return self.opened.folder / CACHE
         if self._scratch is None:
-            self._scratch = TemporaryDirectory(prefix="usfm-cache-")
-        return Path(self._scratch.name)
+            self._scratch = fresh("cache")
+        return self._scratch
 
     @property
     def reader(self) -> Reader:
@@ -86,22 +94,41 @@ class House:
         return self._engine
 
     def close(self) -> None:
-        """End the children, then close the project (what is queued is written first)."""
-        if self._engine is not None:
-            self._engine.stop()
-            self._engine = None
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+        """End the children, then close the project (what is queued is written first).
+
+        Raises what keeps changes from the disk; the project stays open then.
+        """
+        self._end_children()
         if self.opened is not None:
             self.opened.close()
             self.opened = None
-        if self._scratch is not None:
-            self._scratch.cleanup()
-            self._scratch = None
+
+    def leave(self) -> None:
+        """Close whatever happens; what cannot be written is lost. Raises why, once everything is closed."""
+        self._end_children()
+        opened, self.opened = self.opened, None
+        if opened is not None:
+            with opened:
+                pass
+
+    def _end_children(self) -> None:
+        engine, self._engine = self._engine, None
+        reader, self._reader = self._reader, None
+        cache, self._scratch = self._scratch, None
+        with ExitStack() as last_acts:
+            if cache is not None:
+                last_acts.callback(rmtree, cache, ignore_errors=True)
+            if reader is not None:
+                last_acts.callback(reader.close)
+            if engine is not None:
+                last_acts.callback(engine.stop)
 
     def __enter__(self) -> House:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
+        try:
+            self.leave()
+        except StudioError:
+            if error is None:
+                raise

@@ -2,111 +2,117 @@
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from usfm_studio.document.annotation import Provenance, State
-from usfm_studio.document.edit import Edit, ReplaceSchema, SetAnnotation, Several, paint
+from usfm_studio.document.annotation import Annotation, Provenance, State
+from usfm_studio.document.edit import Edit, PaintTiles, ReplaceSchema, SetAnnotation, Several, paint
 from usfm_studio.document.frame import FrameId
 from usfm_studio.document.mask import Mask
-from usfm_studio.document.schema import Schema, Segment
+from usfm_studio.document.schema_merge import Merged, merged
 from usfm_studio.document.snapshot import schema_from
 from usfm_studio.project.project import Project
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.review import now
-from usfm_studio.verbs.steps import Await, Event, Steps
+from usfm_studio.verbs.scratch import scratch
+from usfm_studio.verbs.steps import Apart, Event, Failure, Steps, answer, progress
+
+NAME = "Import annotations"
+STEP_TILES = 512
+"""Mask tiles (64 KB each) in one step of the history: thousands of frames come in as several steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BroughtBack:
-    """Frames that got marks or labels, and entries that fit no frame."""
+    """Frames whose marks or labels came in (also where they were the same already), and entries that fit no frame."""
 
     frames: int
-    failed: list[dict[str, str]] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
 
 
 def run(house: House, format: str, path: Path) -> Steps[BroughtBack]:
-    """Read, match and apply as one act that undo takes back."""
+    """Read, match by name and apply, as a step that undo takes back. Bringing in the same again changes nothing."""
     project = house.project
-    with tempfile.TemporaryDirectory(prefix="usfm-annotations-") as scratch:
-        ticket = house.reader.read_annotations(format, path, project.instances, Path(scratch))
-        body = yield Await(ticket)
-        edit, frames = _edit(project, body)
-    if edit is not None:
+    yield progress(0, 0, "Reading annotations")
+    with scratch("annotations") as folder:
+        body = yield from answer(house.reader.read_annotations(format, path, project.instances, folder))
+        found = _Found.of(body)
+        match = yield Apart(lambda: found.matched(project))
+        yield from _apply_all(project, found, match)
+    failed = [Failure(path=item["path"], error=item["error"]) for item in body["failed"]]
+    return BroughtBack(frames=len(found.frames), failed=failed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the reader read: mask files and labels by frame, and what their values mean."""
+
+    body: Mapping[str, Any]
+    masks: Mapping[FrameId, Path]
+    labels: Mapping[FrameId, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> _Found:
+        """From the reader's answer."""
+        masks = {FrameId.parse(m["frame_key"]): Path(m["file"]) for m in body["masks"]}
+        return cls(body, masks, {FrameId.parse(key): tuple(names) for key, names in body["labels"].items()})
+
+    @property
+    def frames(self) -> list[FrameId]:
+        """All frames that something is known of."""
+        return sorted({*self.masks, *self.labels})
+
+    def matched(self, project: Project) -> Merged:
+        """Their segments and labels as ours. Reads every mask once."""
+        theirs = schema_from(self.body["schema"]) if self.body["schema"] else None
+        values = {int(v) for file in self.masks.values() for v in np.unique(np.load(file))}
+        names = {name for labels in self.labels.values() for name in labels}
+        return merged(project.schema, theirs, values, sorted(names))
+
+
+def _apply_all(project: Project, found: _Found, match: Merged) -> Steps[None]:
+    edits: list[Edit] = []
+    if match.schema != project.schema:
+        edits.append(ReplaceSchema(name=NAME, before=project.schema, after=match.schema))
+    frames = found.frames
+    for number, frame in enumerate(frames, 1):
+        edits += yield Apart(lambda frame=frame: list(_of_frame(project, frame, found, match)))  # type: ignore[misc]
+        if _tiles(edits) >= STEP_TILES or number == len(frames):
+            yield from _apply(project, edits)
+            edits = []
+            yield progress(number, len(frames), "Bringing in annotations")
+
+
+def _apply(project: Project, edits: Sequence[Edit]) -> Iterator[Event]:
+    if edits:
+        edit = Several(name=NAME, edits=tuple(edits))
         project.apply(edit)
         yield Event("applied", {"edit": edit})
-    return BroughtBack(frames=frames, failed=list(body["failed"]))
 
 
-def _edit(project: Project, body: dict[str, Any]) -> tuple[Edit | None, int]:
-    masks = {FrameId.parse(m["frame_key"]): Path(m["file"]) for m in body["masks"]}
-    labels = {FrameId.parse(key): tuple(names) for key, names in body["labels"].items()}
-    theirs = schema_from(body["schema"]) if body["schema"] else None
-    values = {int(v) for file in masks.values() for v in np.unique(np.load(file)) if v}
-    schema, lut = _merged(project.schema, theirs, values, {name for names in labels.values() for name in names})
-    edits: list[Edit] = []
-    if schema != project.schema:
-        edits.append(ReplaceSchema(name="Import annotations", before=project.schema, after=schema))
-    frames = sorted({*masks, *labels})
-    for frame in frames:
-        edits += _frame_edits(project, frame, masks.get(frame), labels.get(frame), lut)
-    if not edits:
-        return None, 0
-    return Several(name="Import annotations", edits=tuple(edits)), len(frames)
+def _tiles(edits: Sequence[Edit]) -> int:
+    return sum(len(edit.after) for edit in edits if isinstance(edit, PaintTiles))
 
 
-def _frame_edits(
-    project: Project, frame: FrameId, file: Path | None, labels: tuple[str, ...] | None, lut: np.ndarray
-) -> list[Edit]:
-    name = "Import annotations"
-    edits: list[Edit] = []
+def _of_frame(project: Project, frame: FrameId, found: _Found, match: Merged) -> Iterator[Edit]:
     before = project.annotation(frame)
-    state = before.state
-    if file is not None:
-        mask = Mask.from_array(lut[np.load(file)])
-        painted = paint(name, frame, project.mask(frame), mask)
-        if painted is not None:
-            edits.append(painted)
-        state = State.DONE if mask.tiles or labels or before.labels else State.NOTHING
-    elif labels and state is State.TODO:
-        state = State.DONE
+    labels = found.labels.get(frame) or before.labels
+    state = State.DONE if labels and before.state is State.TODO else before.state
+    painted = None
+    if frame in found.masks:
+        mask = Mask.from_array(match.translated(np.load(found.masks[frame])))
+        painted = paint(NAME, frame, project.mask(frame), mask)
+        state = State.DONE if mask.tiles else State.NOTHING
+    if painted is not None:
+        yield painted
+    if painted is not None or (labels, state) != (before.labels, before.state):
+        yield SetAnnotation(name=NAME, frame=frame, before=before, after=_imported(before, labels, state))
+
+
+def _imported(before: Annotation, labels: tuple[str, ...], state: State) -> Annotation:
     step = Provenance(who="import", when=now(), what="imported")
-    after = replace(before, state=state, labels=labels or before.labels, provenance=(*before.provenance, step))
-    edits.append(SetAnnotation(name=name, frame=frame, before=before, after=after))
-    return edits
-
-
-def _merged(ours: Schema, theirs: Schema | None, values: set[int], labels: set[str]) -> tuple[Schema, np.ndarray]:
-    """(our schema with what theirs adds, their value -> our value). Names decide; without names, values do."""
-    lut = np.arange(256, dtype=np.uint8)
-    for value in sorted(values):
-        segment = theirs.segment(value) if theirs else None
-        if segment is None:
-            if ours.segment(value) is None:
-                ours = replace(ours, segments=(*ours.segments, _plain_segment(ours, value)))
-            continue
-        if ours.named(segment.name) is None:
-            free = ours.segment(value) is None
-            ours = (
-                replace(ours, segments=(*ours.segments, replace(segment, exam="")))
-                if free
-                else ours.with_segment(segment.name, colour=segment.colour)
-            )
-        mine = ours.named(segment.name)
-        lut[value] = mine.value if mine else value
-    known = {label.name.casefold() for label in ours.labels}
-    for name in sorted(labels):
-        if name.casefold() not in known:
-            ours = ours.with_label(name)
-    return ours, lut
-
-
-def _plain_segment(schema: Schema, value: int) -> Segment:
-    name = f"Segment {value}"
-    while schema.named(name) is not None:
-        name += " (imported)"
-    return Segment(value=value, name=name)
+    return replace(before, state=state, labels=labels, provenance=(*before.provenance, step))

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from usfm_studio.document.edit import SetChampion
-from usfm_studio.document.errors import NotFound, WrongUsage
+from usfm_studio.document.errors import BadModel, NotFound, Unsupported, WrongUsage
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.values_json import card_to
+from usfm_studio.project.models import read_card as checked_card
 from usfm_studio.project.project import Project
 from usfm_studio.verbs.house import House
-from usfm_studio.verbs.shelf import CARD, read_card, resolve_model, shipped_models
-from usfm_studio.verbs.steps import Steps
+from usfm_studio.verbs.shelf import CARD, copy_model, read_card, resolve_model, shipped
+from usfm_studio.verbs.steps import Apart, Event, Steps
 
 ACTS = ("list", "show", "import", "export", "promote", "rollback", "remove")
+FOREIGN = {".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".pkl", ".bin"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsArguments:
-    """`act` is one of ACTS; `model` is M of the contract; `out` is for export and import."""
+    """`act` is one of ACTS; `model` is M of the contract; `out` is for export and import; `exam` for rollback."""
 
     act: str
     model: str | None = None
     out: Path | None = None
+    exam: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,84 +38,110 @@ class ModelsResult:
     models: list[dict[str, Any]]
 
 
+Act = Callable[[ModelsArguments, House], Steps[ModelsResult]]
+
+
 def run(arguments: ModelsArguments, house: House) -> Steps[ModelsResult]:
     """Do one act on the shelf (of the project, or of the shipped models) and tell what stands there."""
-    act = {
+    acts: dict[str, Act] = {
         "list": _list, "show": _show, "import": _import, "export": _export,
         "promote": _promote, "rollback": _rollback, "remove": _remove,
-    }.get(arguments.act)  # fmt: skip
-    if act is None:
+    }  # fmt: skip
+    if arguments.act not in acts:
         raise WrongUsage(f"There is no act {arguments.act}", f"models knows {', '.join(ACTS)}")
-    return act(arguments, house)
-    yield  # a generator like the other verbs, though it waits for nothing
+    return (yield from acts[arguments.act](arguments, house))
 
 
-def _entry(card: ModelCard, path: Path, *, champion: bool, shipped: bool) -> dict[str, Any]:
-    return {**card_to(card), "path": str(path), "champion": champion, "shipped": shipped}
+def _entry(card: ModelCard, path: Path, *, champion: bool = False) -> dict[str, Any]:
+    return {
+        **card_to(card), "path": str(path), "champion": champion,
+        "shipped": any(path == shipped_path for shipped_path, _ in shipped()),
+    }  # fmt: skip
 
 
 def _all(house: House) -> list[dict[str, Any]]:
     if house.opened is None:
-        return [_entry(card, path, champion=False, shipped=True) for path, card in shipped_models()]
-    models = house.opened.models
-    return [
-        _entry(card, models.path(card.digest), champion=models.champion(card.exam) == card.digest, shipped=False)
-        for card in models.cards()
-    ]
+        return [_entry(card, path) for path, card in shipped()]
+    return [_on_shelf(house.opened, card) for card in house.opened.models.cards()]
 
 
-def _list(_arguments: ModelsArguments, house: House) -> ModelsResult:
+def _on_shelf(project: Project, card: ModelCard) -> dict[str, Any]:
+    champion = card.digest in project.champions().values()
+    return _entry(card, project.models.path(card.digest), champion=champion)
+
+
+def _list(_arguments: ModelsArguments, house: House) -> Steps[ModelsResult]:
     return ModelsResult(models=_all(house))
+    yield  # a generator like the others, though it waits for nothing
 
 
-def _show(arguments: ModelsArguments, house: House) -> ModelsResult:
+def _show(arguments: ModelsArguments, house: House) -> Steps[ModelsResult]:
     path = resolve_model(arguments.model, house.opened)
-    card = read_card(path)
-    champion = house.opened is not None and house.opened.models.champion(card.exam) == card.digest
-    shipped = any(path == shipped_path for shipped_path, _ in shipped_models())
-    return ModelsResult(models=[_entry(card, path, champion=champion, shipped=shipped)])
+    card = yield Apart(lambda: checked_card(path))
+    champion = house.opened is not None and card.digest in house.opened.champions().values()
+    return ModelsResult(models=[_entry(card, path, champion=champion)])
 
 
-def _import(arguments: ModelsArguments, house: House) -> ModelsResult:
+def _import(arguments: ModelsArguments, house: House) -> Steps[ModelsResult]:
     source = Path(arguments.model or "")
-    if not (source / CARD).exists():
-        raise NotFound(f"{source.name or 'The model'} is not a model", "a model is a folder with card.json", "")
-    card = house.project.models.import_model(source)
-    return ModelsResult(models=[_entry(card, house.project.models.path(card.digest), champion=False, shipped=False)])
+    _refuse_foreign(source)
+    if house.opened is None:
+        out = arguments.out or Path(source.resolve().name)
+        card = yield Apart(lambda: copy_model(source, out))
+        return ModelsResult(models=[_entry(card, out)])
+    project = house.opened
+    card = yield Apart(lambda: project.models.import_model(source))
+    return ModelsResult(models=[_on_shelf(project, card)])
 
 
-def _export(arguments: ModelsArguments, house: House) -> ModelsResult:
+def _refuse_foreign(source: Path) -> None:
+    if (source / CARD).is_file():
+        return
+    what = f"{source.name or 'The model'} is not a model"
+    if not source.exists():
+        raise NotFound(f"There is no model at {source.name or 'that place'}", "no such folder", "Check the name.")
+    if source.suffix.lower() in FOREIGN:
+        hint = "Bring a model folder of USFM Studio."
+        raise Unsupported(what, "files of weights from other programs are not read yet", hint)
+    raise BadModel(what, "a model is a folder with card.json and its weights")
+
+
+def _export(arguments: ModelsArguments, house: House) -> Steps[ModelsResult]:
     path = resolve_model(arguments.model, house.opened)
     out = arguments.out or Path(path.name)
-    if out.exists():
-        raise WrongUsage(f"{out.name} is not replaced", "it exists", "Choose another --out.")
-    beside = out.with_name(f".{out.name}.tmp")
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(path, beside)
-    beside.rename(out)
-    return ModelsResult(models=[_entry(read_card(out), out, champion=False, shipped=False)])
+    card = yield Apart(lambda: copy_model(path, out))
+    return ModelsResult(models=[_entry(card, out)])
 
 
-def _promote(arguments: ModelsArguments, house: House) -> ModelsResult:
-    path = resolve_model(arguments.model, house.project)
+def _promote(arguments: ModelsArguments, house: House) -> Steps[ModelsResult]:
+    project = house.project
+    path = resolve_model(arguments.model, project)
     card = read_card(path)
-    if card.digest not in {c.digest for c in house.project.models.cards()}:
-        card = house.project.models.import_model(path)
-    edit = promotion(house.project, card)
+    if card.task == "encoder":
+        raise Unsupported("This model cannot propose", "it is an encoder", "Choose a model made by fine-tuning.")
+    if card.digest not in {c.digest for c in project.models.cards()}:
+        card = yield Apart(lambda: project.models.import_model(path))
+    edit = promotion(project, card)
     if edit is not None:
-        house.project.apply(edit)
+        yield _applied(project, edit)
     return ModelsResult(models=_all(house))
 
 
-def _rollback(_arguments: ModelsArguments, house: House) -> ModelsResult:
-    house.project.apply(going_back(house.project))
+def _rollback(arguments: ModelsArguments, house: House) -> Steps[ModelsResult]:
+    yield _applied(house.project, going_back(house.project, arguments.exam))
     return ModelsResult(models=_all(house))
 
 
-def _remove(arguments: ModelsArguments, house: House) -> ModelsResult:
-    card = read_card(resolve_model(arguments.model, house.project))
-    house.project.models.remove(card.digest)
+def _remove(arguments: ModelsArguments, house: House) -> Steps[ModelsResult]:
+    project = house.project
+    card = read_card(resolve_model(arguments.model, project))
+    yield Apart(lambda: project.models.remove(card.digest))
     return ModelsResult(models=_all(house))
+
+
+def _applied(project: Project, edit: SetChampion) -> Event:
+    project.apply(edit)
+    return Event("applied", {"edit": edit})
 
 
 def promotion(project: Project, card: ModelCard) -> SetChampion | None:
@@ -124,16 +153,20 @@ def promotion(project: Project, card: ModelCard) -> SetChampion | None:
 
 
 def going_back(project: Project, exam: str | None = None) -> SetChampion:
-    """The edit back to the parent of the model in use (of the exam group, else of the first group that has one).
+    """The edit back to the parent of the model in use (of the exam group, else of the only group that has one).
 
-    Where there is no parent, no model of the project proposes. Raises NotFound where none is in use.
+    Where there is no parent, no model of the project proposes. Raises NotFound where none is in use, WrongUsage where
+    several groups have one and none is named.
     """
-    for group in (exam,) if exam is not None else ("", *project.schema.exams):
-        digest = project.models.champion(group)
-        if digest is None:
-            continue
-        card = project.models.card(digest)
-        known = {c.digest for c in project.models.cards()}
-        parent = next((p for p in card.parents if p in known), None)
-        return SetChampion(name=f"Go back from {card.name}", exam=group, before=digest, after=parent)
-    raise NotFound("There is no model to go back from", "none is in use", "Fine-tune first.")
+    groups = (exam,) if exam is not None else ("", *project.schema.exams)
+    used = {group: digest for group in groups if (digest := project.models.champion(group)) is not None}
+    if not used:
+        raise NotFound("There is no model to go back from", "none is in use", "Fine-tune first.")
+    if len(used) > 1:
+        shown = ", ".join(group or "all images" for group in used)
+        raise WrongUsage("More than one model is in use", f"one for each of {shown}", "Name the group with --exam.")
+    group, digest = used.popitem()
+    card = project.models.card(digest)
+    known = {c.digest for c in project.models.cards()}
+    parent = next((p for p in card.parents if p in known), None)
+    return SetChampion(name=f"Go back from {card.name}", exam=group, before=digest, after=parent)

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from time import monotonic
 from typing import Any
 
-from usfm_studio.document.errors import Interrupted, StudioError, Unsupported, WrongUsage
+from usfm_studio.document.errors import StudioError, Unsupported, WrongUsage
 from usfm_studio.document.frame import Frame, frames_of
+from usfm_studio.document.model_card import ModelCard
 from usfm_studio.engine.doors import FramePixels, ProposalParts
 from usfm_studio.imaging.client import DecodedFrame
 from usfm_studio.imaging.description import FileDescription
+from usfm_studio.verbs import pixels
 from usfm_studio.verbs.house import House
-from usfm_studio.verbs.import_files import Failure
 from usfm_studio.verbs.info import describe
+from usfm_studio.verbs.paths import images_of
+from usfm_studio.verbs.propose import ask
 from usfm_studio.verbs.shelf import read_card, resolve_model
-from usfm_studio.verbs.steps import Await, Steps, progress
+from usfm_studio.verbs.steps import Event, Failure, Steps, answer, progress
 
 BATCH = 4
 KINDS = ("masks", "labels", "probabilities", "enhanced")
+ABLE: Mapping[str, tuple[str, ...]] = {
+    "segmentation": ("masks", "probabilities"),
+    "labels": ("labels",),
+    "both": ("masks", "labels", "probabilities"),
+}
+"""What a model of each task can give; the first is the default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +48,7 @@ class PredictResult:
 
     frames: int
     seconds: float
-    ms_per_frame: float
+    ms_per_frame: float | None
     predicted_dice: dict[str, float]
     failed: list[Failure] = field(default_factory=list)
 
@@ -49,107 +58,139 @@ class PredictResult:
         return bool(self.failed)
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One frame to predict: `stem` names its output, `shown` names it in results."""
+
+    frame: Frame
+    stem: str
+    shown: str
+
+
 def run(arguments: PredictArguments, house: House) -> Steps[PredictResult]:
     """Read, predict and write, a few frames at a time."""
     model = resolve_model(arguments.model, house.opened)
     card = read_card(model)
-    kind = _kind(arguments.kind, card.task)
-    described: list[FileDescription] = []
-    yield from describe(house, arguments.inputs, described, digest=True)
-    failed = [Failure(path=d.shown_path, error=d.error or "holds no picture") for d in described if d.instance is None]
-    jobs = _jobs(described, failed)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    yield Await(house.engine.warm(model))
-    began, done = monotonic(), 0
-    rows: list[dict[str, Any]] = []
-    dice: dict[str, float] = {}
-    for start in range(0, len(jobs), BATCH):
-        batch = jobs[start : start + BATCH]
-        parts = yield from _predict_batch(house, model, batch, kind, failed)
-        items = [(p.key, p.probabilities if p.probabilities is not None else p.ids) for _, p in parts]
-        if kind != "labels" and items:
-            yield Await(house.reader.write_predictions(items, arguments.out, kind, card.segments))
-        for shown, part in parts:
-            rows.append({"file": shown, "labels": dict(part.labels)})
-            sure = _predicted_dice(part)
-            if sure is not None:
-                dice[shown] = sure
-        done += len(parts)
-        yield progress(min(len(jobs), start + BATCH), len(jobs), "Predicting")
-    if card.labels and rows:
-        yield Await(house.reader.write_labels(rows, arguments.out, card.labels, exclusive=card.exclusive_labels))
+    kind = _kind(arguments.kind, card)
+    _refuse_file(arguments.out)
+    jobs, failed = yield from _jobs(arguments, house)
+    yield from answer(house.engine.warm(model))
+    work = _Work(house, model, card, kind, arguments.out, failed)
+    began = monotonic()
+    yield from work.through(jobs)
     seconds = monotonic() - began
     return PredictResult(
-        frames=done,
+        frames=len(work.rows),
         seconds=round(seconds, 3),
-        ms_per_frame=round(1000 * seconds / max(1, done), 2),
-        predicted_dice=dice,
+        ms_per_frame=round(1000 * seconds / len(work.rows), 2) if work.rows else None,
+        predicted_dice=work.dice,
         failed=failed,
     )
 
 
-def _kind(asked: str | None, task: str) -> str:
-    able = {
-        "segmentation": ("masks", "probabilities"),
-        "labels": ("labels",),
-        "both": ("masks", "labels", "probabilities"),
-    }
-    can = able.get(task, ())
+class _Work:
+    """One run: what it works with, and what it has so far."""
+
+    def __init__(self, house: House, model: Path, card: ModelCard, kind: str, out: Path, failed: list[Failure]) -> None:
+        self.house, self.model, self.card, self.kind, self.out, self.failed = house, model, card, kind, out, failed
+        self.rows: list[dict[str, Any]] = []
+        self.dice: dict[str, float] = {}
+
+    def through(self, jobs: Sequence[_Job]) -> Steps[None]:
+        """All jobs, batch by batch; the labels' table comes last, also where the work is interrupted."""
+        try:
+            for start in range(0, len(jobs), BATCH):
+                yield from self._batch(jobs[start : start + BATCH])
+                yield progress(min(len(jobs), start + BATCH), len(jobs), "Predicting")
+        except StudioError:
+            yield from self._table()
+            raise
+        yield from self._table()
+
+    def _batch(self, batch: Sequence[_Job]) -> Steps[None]:
+        outcomes = yield from pixels.read(self.house, [job.frame for job in batch])
+        seen, shown = [], {}
+        for job, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, DecodedFrame):
+                seen.append(FramePixels(key=job.stem, digest=outcome.digest, ref=outcome.ref))
+                shown[job.stem] = job.shown
+            else:
+                self.failed.append(Failure(path=job.frame.instance.path, error=str(outcome)))
+        if not seen:
+            return
+        wanted = self.kind == "probabilities"
+        parts = yield from ask(self.house, seen, outcomes, self.model, probabilities=wanted)
+        yield from self._write(parts)
+        for part in parts:
+            self._note(shown[part.key], part)
+
+    def _write(self, parts: Sequence[ProposalParts]) -> Steps[None]:
+        if self.kind != "labels":
+            items = [(p.key, p.ids if p.probabilities is None else p.probabilities) for p in parts]
+            reader = self.house.reader
+            yield from answer(reader.write_predictions(items, self.out, self.kind, self.card.segments))
+
+    def _note(self, shown: str, part: ProposalParts) -> None:
+        self.rows.append({"file": shown, "labels": dict(part.labels)})
+        sure = list(part.predicted_dice.values()) or list(part.confidences.values())
+        if sure:
+            self.dice[shown] = round(sum(sure) / len(sure), 4)
+
+    def _table(self) -> Steps[None]:
+        if self.card.labels and self.rows:
+            card, reader = self.card, self.house.reader
+            exclusive = card.exclusive_labels
+            yield from answer(reader.write_labels(self.rows, self.out, card.labels, exclusive=exclusive))
+
+
+def _kind(asked: str | None, card: ModelCard) -> str:
+    can = ABLE.get(card.task, ())
     if asked is not None and asked not in KINDS:
-        raise WrongUsage(f"There is no kind {asked}", "it is not one of masks, labels, probabilities, enhanced")
-    if asked is not None and asked not in can:
-        raise Unsupported(
-            f"This model gives no {asked}", f"it was trained for {task}", f"It can give {', '.join(can)}."
-        )
+        raise WrongUsage(f"There is no kind {asked}", f"it is not one of {', '.join(KINDS)}")
     if not can:
         raise Unsupported("This model predicts nothing", "it is an encoder", "Fine-tune first, or name another model.")
+    if asked is not None and asked not in can:
+        raise Unsupported(f"This model gives no {asked}", f"its task is {card.task}", f"It can give {', '.join(can)}.")
     return asked or can[0]
 
 
-def _jobs(described: Sequence[FileDescription], failed: list[Failure]) -> list[tuple[str, str, Frame]]:
-    jobs, taken = [], set()
-    for one in described:
-        if one.instance is None:
-            continue
-        stem = Path(one.member or one.path).stem
-        for frame in frames_of(one.instance):
-            many = one.instance.frames > 1
-            name = f"{stem}_f{frame.index:03d}" if many else stem
-            shown = f"{one.instance.name}#{frame.index}" if many else one.instance.name
-            if name in taken:
-                failed.append(
-                    Failure(path=one.shown_path, error=f"{shown}: another input has the same name. Predict it apart.")
-                )
-                continue
-            taken.add(name)
-            jobs.append((shown, name, frame))
-    return jobs
+def _refuse_file(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise WrongUsage(f"Nothing was written to {out.name}", "it is a file", "Name a folder with --out.")
 
 
-def _predict_batch(
-    house: House, model: Path, batch: Sequence[tuple[str, str, Frame]], kind: str, failed: list[Failure]
-) -> Steps[list[tuple[str, ProposalParts]]]:
-    decoded: dict[str, tuple[str, DecodedFrame]] = {}
-    tickets = [(shown, name, house.reader.pixels(frame.instance, frame.index)) for shown, name, frame in batch]
-    for shown, name, ticket in tickets:
-        try:
-            decoded[name] = (shown, (yield Await(ticket)))
-        except Interrupted:
-            raise
-        except StudioError as error:
-            failed.append(Failure(path=shown, error=str(error)))
-    if not decoded:
+def _jobs(arguments: PredictArguments, house: House) -> Steps[tuple[list[_Job], list[Failure]]]:
+    jobs: list[_Job] = []
+    failed: list[Failure] = []
+    taken: dict[str, str] = {}
+
+    def take(files: Sequence[FileDescription]) -> Iterable[Event]:
+        for file in files:
+            found = _jobs_of(file)
+            other = next((taken[job.stem] for job in found if job.stem in taken), None)
+            if other is not None:
+                error = f"Nothing was predicted for {_name(file)}: {other} has the same name. Predict it apart."
+                failed.append(Failure(path=file.shown_path, error=error))
+            elif not found:
+                failed.append(Failure(path=file.shown_path, error=file.not_imported or ""))
+            else:
+                jobs.extend(found)
+                taken.update({job.stem: _name(file) for job in found})
+        return ()
+
+    yield from describe(house, images_of(arguments.inputs), take, digest=False)
+    return jobs, failed
+
+
+def _jobs_of(file: FileDescription) -> list[_Job]:
+    if file.instance is None:
         return []
-    pixels = [FramePixels(key=name, digest=d.digest, ref=d.ref) for name, (_, d) in decoded.items()]
-    try:
-        answers = house.engine.propose(pixels, model, probabilities=kind == "probabilities")
-        parts: list[ProposalParts] = yield Await(answers)
-    finally:
-        for _, one in decoded.values():
-            house.reader.release(one)
-    return [(decoded[part.key][0], part) for part in parts]
+    name = _name(file)
+    stem = PurePosixPath(name).stem
+    if file.instance.frames == 1:
+        return [_Job(frame, stem, name) for frame in frames_of(file.instance)]
+    return [_Job(f, f"{stem}_f{f.index:03d}", f"{name}#{f.index}") for f in frames_of(file.instance)]
 
 
-def _predicted_dice(part: ProposalParts) -> float | None:
-    values = list(part.predicted_dice.values()) or list(part.confidences.values())
-    return round(sum(values) / len(values), 4) if values else None
+def _name(file: FileDescription) -> str:
+    return PurePosixPath(file.member or file.path).name

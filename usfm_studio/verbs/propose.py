@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from types import MappingProxyType
@@ -12,19 +12,22 @@ import numpy as np
 
 from usfm_studio.document.annotation import Proposal
 from usfm_studio.document.edit import ReplaceSchema, SetProposal
-from usfm_studio.document.errors import NotFound
+from usfm_studio.document.errors import NotFound, StudioError
 from usfm_studio.document.frame import Frame, FrameId
 from usfm_studio.document.mask import Mask
 from usfm_studio.document.model_card import ModelCard
-from usfm_studio.document.schema import Schema
+from usfm_studio.document.schema import Schema, Segment
 from usfm_studio.engine.doors import FramePixels, ProposalParts
+from usfm_studio.imaging.client import DecodedFrame
 from usfm_studio.project.project import Project
+from usfm_studio.verbs import pixels
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.review import untouched
 from usfm_studio.verbs.shelf import model_for, read_card, resolve_model
-from usfm_studio.verbs.steps import Await, Steps, applied, progress
+from usfm_studio.verbs.steps import Failure, Steps, answer, applied, progress
 
 BATCH = 4
+CHAMPION = "champion"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,58 +49,110 @@ class ProposeResult:
 
     frames: int
     seconds: float
-    model: str
+    model: str | None
+    failed: list[Failure] = field(default_factory=list)
+
+    @property
+    def partial(self) -> bool:
+        """True where some frame could not be read."""
+        return bool(self.failed)
 
 
 def run(arguments: ProposeArguments, house: House) -> Steps[ProposeResult]:
-    """Propose, a few frames at a time, so that the person at the screen sees the first at once."""
+    """Propose, a few frames at a time, so that the person at the screen sees the first at once.
+
+    A frame that cannot be read is left out and listed; where the frames were named, the first such error is raised
+    after the others have their proposals.
+    """
     began = monotonic()
-    project = house.project
-    jobs = _jobs(arguments, project)
-    if not jobs:
-        raise NotFound(
-            "Nothing to propose", "no frame is waiting or no model fits", "Fine-tune on corrected frames first."
-        )
-    total, done, first = sum(len(frames) for _, frames in jobs), 0, ""
-    for model, frames in jobs:
-        card = read_card(model)
-        first = first or card.short
-        for start in range(0, len(frames), BATCH):
-            batch = frames[start : start + BATCH]
-            yield from _propose_batch(house, model, card, batch)
-            done += len(batch)
-            yield progress(done, total, "Proposing")
-    return ProposeResult(frames=done, seconds=round(monotonic() - began, 3), model=first)
+    jobs = _jobs(arguments, house.project)
+    batches = list(_batches(jobs))
+    total, done, looked_at = sum(len(frames) for _, frames in batches), 0, 0
+    failed: list[tuple[Frame, StudioError]] = []
+    sources = pixels.Sources(house.project)
+    for model, batch in batches:
+        done += yield from _propose_batch(house, sources, model, batch, failed)
+        looked_at += len(batch)
+        yield progress(looked_at, total, "Proposing")
+    if failed and (arguments.frames is not None or not done):
+        raise failed[0][1]
+    return ProposeResult(
+        frames=done,
+        seconds=round(monotonic() - began, 3),
+        model=read_card(batches[0][0]).short if batches else None,
+        failed=[Failure(path=pixels.shown(frame), error=str(error)) for frame, error in failed],
+    )
 
 
-def _jobs(arguments: ProposeArguments, project: Project) -> list[tuple[Path, list[Frame]]]:
-    chosen = resolve_model(arguments.model, project) if arguments.model else None
+def _jobs(arguments: ProposeArguments, project: Project) -> dict[Path, list[Frame]]:
+    """The frames that wait, by model. Raises NotFound where frames wait and no model is for them."""
+    named = arguments.model not in (None, CHAMPION)  # the champion is each exam's own
+    chosen = resolve_model(arguments.model, project) if named else None
     jobs: dict[Path, list[Frame]] = {}
+    waiting = 0
     for frame in arguments.frames if arguments.frames is not None else project.frames():
         if arguments.exam is not None and project.schema.exam_of(frame.instance) != arguments.exam:
             continue
         if not arguments.all_frames and not untouched(project, frame.id):
             continue
+        waiting += 1
         model = chosen or model_for(project, frame.instance)
         if model is not None:
             jobs.setdefault(model, []).append(frame)
-    return list(jobs.items())
+    if waiting and not jobs:
+        raise NotFound("Nothing to propose", "no model is for these images yet", "Fine-tune on corrected frames first.")
+    return jobs
 
 
-def _propose_batch(house: House, model: Path, card: ModelCard, frames: Sequence[Frame]) -> Steps[None]:
-    decoded = []
+def _batches(jobs: Mapping[Path, Sequence[Frame]]) -> Iterator[tuple[Path, Sequence[Frame]]]:
+    for model, frames in jobs.items():
+        for start in range(0, len(frames), BATCH):
+            yield model, frames[start : start + BATCH]
+
+
+def _propose_batch(
+    house: House,
+    sources: pixels.Sources,
+    model: Path,
+    frames: Sequence[Frame],
+    failed: list[tuple[Frame, StudioError]],
+) -> Steps[int]:
+    """Read, ask, keep; answers how many frames got a proposal."""
+    card = read_card(model)
+    outcomes = yield from pixels.read(house, frames, sources)
+    seen = []
+    for frame, outcome in zip(frames, outcomes, strict=True):
+        if isinstance(outcome, DecodedFrame):
+            seen.append(FramePixels(key=frame.id.key, digest=outcome.digest, ref=outcome.ref))
+        else:
+            failed.append((frame, outcome))
+    if not seen:
+        return 0
+    found = yield from ask(house, seen, outcomes, model)
+    for part in found:
+        yield from keep(house.project, card, part)
+    return len(found)
+
+
+def ask(
+    house: House,
+    seen: Sequence[FramePixels],
+    outcomes: Sequence[pixels.Outcome],
+    model: Path,
+    *,
+    probabilities: bool = False,
+) -> Steps[list[ProposalParts]]:
+    """The engine's answers. The pixels go back when the engine has let go of them, answered or not: it may still be
+    looking at them when the verb is closed, and would take another frame's pixels for these."""
     try:
-        for frame in frames:
-            decoded.append((yield Await(house.reader.pixels(frame.instance, frame.index))))
-        pixels = [
-            FramePixels(key=frame.id.key, digest=d.digest, ref=d.ref) for frame, d in zip(frames, decoded, strict=True)
-        ]
-        found: list[ProposalParts] = yield Await(house.engine.propose(pixels, model))
-        for part in found:
-            yield from keep(house.project, card, part)
-    finally:
-        for one in decoded:
-            house.reader.release(one)
+        asked = house.engine.propose(seen, model, probabilities=probabilities)
+    except BaseException:
+        pixels.give_back(house, outcomes)
+        raise
+    assert asked.ticket is not None
+    asked.ticket.when_released(lambda: pixels.give_back(house, outcomes))
+    found: list[ProposalParts] = yield from answer(asked)
+    return found
 
 
 def keep(project: Project, card: ModelCard, part: ProposalParts) -> Steps[None]:
@@ -113,23 +168,31 @@ def keep(project: Project, card: ModelCard, part: ProposalParts) -> Steps[None]:
 
 
 def matched(schema: Schema, card: ModelCard, exam: str) -> tuple[Schema, dict[int, int]]:
-    """(the schema with whatever the model marks added, output value -> schema value). Names decide."""
+    """(the schema with whatever the model marks added, output value -> schema value).
+
+    Names decide, among what can be marked on images of this exam.
+    """
     value_of = {}
     for output, name in sorted(card.segments.items()):
-        segment = schema.named(name)
+        segment = _segment(schema, name, exam)
         if segment is None:
             schema = schema.with_segment(name, exam=exam)
-            segment = schema.named(name)
-        assert segment is not None
+            segment = schema.segments[-1]
         value_of[output] = segment.value
-    known = {label.name.casefold() for label in schema.labels}
     for name in card.labels:
+        known = {label.name.casefold() for label in schema.for_exam(exam).labels}
         if name.casefold() not in known:
             schema = schema.with_label(name, exam=exam)
     return schema, value_of
 
 
-def proposal_from(frame: Frame, card: ModelCard, part: ProposalParts, value_of: dict[int, int]) -> Proposal:
+def _segment(schema: Schema, name: str, exam: str) -> Segment | None:
+    wanted = name.strip().casefold()
+    able = [s for s in schema.for_exam(exam).segments if s.name.strip().casefold() == wanted]
+    return next(iter(sorted(able, key=lambda s: s.exam != exam)), None)
+
+
+def proposal_from(frame: Frame, card: ModelCard, part: ProposalParts, value_of: Mapping[int, int]) -> Proposal:
     """The engine's answer as a value of the document."""
     lut = np.zeros(256, np.uint8)
     for output, value in value_of.items():

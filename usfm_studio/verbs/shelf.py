@@ -6,21 +6,25 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from usfm_studio.document.errors import BadModel, NotFound
+from usfm_studio.document.errors import BadModel, NotFound, WrongUsage
 from usfm_studio.document.frame import Instance
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.resources import resource
 from usfm_studio.document.values_json import card_from
+from usfm_studio.project import files
+from usfm_studio.project.models import read_card as checked_card
 from usfm_studio.project.project import Project
+from usfm_studio.project.trouble import explained
 
 CARD = "card.json"
+LEAST_DIGITS = 8
 
 
 def read_card(folder: Path) -> ModelCard:
-    """The card of a model folder. Raises BadModel."""
+    """The card of a model folder, its weights not looked at. Raises BadModel."""
     try:
         return _card(folder, (folder / CARD).stat().st_mtime_ns)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadModel(
             f"The model {folder.name} cannot be used", "its card is missing or malformed", "Copy the model again."
         ) from error
@@ -32,14 +36,14 @@ def _card(folder: Path, _changed_ns: int) -> ModelCard:
 
 
 @lru_cache(maxsize=1)
+def shipped() -> tuple[tuple[Path, ModelCard], ...]:
+    """All that comes with the program: encoders and models."""
+    return tuple((path.parent, read_card(path.parent)) for path in sorted(resource("weights").glob(f"*/{CARD}")))
+
+
 def shipped_models() -> tuple[tuple[Path, ModelCard], ...]:
     """Models that come with the program and propose for a known organ (bare encoders are left out)."""
-    found = []
-    for path in sorted(resource("weights").glob("*/card.json")):
-        card = read_card(path.parent)
-        if card.task != "encoder":
-            found.append((path.parent, card))
-    return tuple(found)
+    return tuple((path, card) for path, card in shipped() if card.task != "encoder")
 
 
 def starter_for(instance: Instance, exam: str = "") -> Path | None:
@@ -58,25 +62,76 @@ def model_for(project: Project, instance: Instance) -> Path | None:
 
 
 def resolve_model(name: str | None, project: Project | None = None) -> Path:
-    """The folder that M of the command line means: a path, a digest (8 digits suffice) or `champion`.
+    """The folder that M of the command line means: a path, a digest (8 digits suffice), a name or `champion`.
 
-    Left out: the project's champion, else the only shipped model. Raises NotFound.
+    Left out: the project's champion, else the shipped model. Raises NotFound; WrongUsage where it could mean several.
     """
     if name and Path(name).is_dir():
         return Path(name)
-    if project is not None:
-        champion = next((c for exam in ("", *project.schema.exams) if (c := project.models.champion(exam))), None)
-        if name in (None, "champion") and champion:
-            return project.models.path(champion)
-        if name and name != "champion":
-            card = next((c for c in project.models.cards() if len(name) >= 8 and c.digest.startswith(name)), None)
-            if card is not None:
-                return project.models.path(card.digest)
-    for path, card in shipped_models():
-        if name is None or (len(name) >= 8 and card.digest.startswith(name)) or name == path.name:
-            return path
+    if name and Path(name).is_file():
+        raise BadModel(f"{Path(name).name} is not a model", "a model is a folder with card.json and its weights", "")
+    if project is not None and name in (None, "champion"):
+        champions = {d for exam in ("", *project.schema.exams) if (d := project.models.champion(exam))}
+        if len(champions) > 1:
+            shown = ", ".join(sorted(digest[:8] for digest in champions))
+            raise WrongUsage("More than one model is in use", f"one for each kind of image ({shown})", "Name one.")
+        if champions:
+            return project.models.path(champions.pop())
+    elif project is not None and name and any(_means(name, card) for card in project.models.cards()):
+        return project.models.resolve(name)
+    return _shipped(name)
+
+
+def _means(name: str, card: ModelCard) -> bool:
+    return name == card.name or (len(name) >= LEAST_DIGITS and card.digest.startswith(name.lower()))
+
+
+def _shipped(name: str | None) -> Path:
+    if name is None:
+        models = shipped_models()
+        if len(models) > 1:
+            shown = ", ".join(path.name for path, _ in models)
+            raise WrongUsage("More than one model comes with the program", shown, "Name one with --model.")
+        found = [path for path, _ in models]
+    else:
+        found = [path for path, card in shipped() if name == path.name or _means(name, card)]
+    if found:
+        return found[0]
     raise NotFound(
         f"There is no model {name or 'yet'}",
         "neither the project nor the program has it",
         "Fine-tune first, or name a model folder.",
     )
+
+
+def copy_model(source: Path, out: Path, *, replace: bool = False) -> ModelCard:
+    """A model folder at a place of its own, checked, whole or not at all; with `replace` an older model may be there.
+
+    Raises BadModel, WrongUsage where something (else) is there, DiskFull, ReadOnly.
+    """
+    card = checked_card(source)
+    refuse_taken(out, replace=replace)
+    out = out.absolute()
+    beside, old = files.beside(out), files.beside(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        files.copy_folder(source, beside)
+        if out.exists():
+            files.rename(out, old)
+        files.rename(beside, out)
+    except OSError as error:
+        if old.exists() and not out.exists():
+            old.rename(out)
+        raise explained(error, f"The model could not be written to {out.name}") from error
+    finally:
+        files.remove(beside)
+        files.remove(old)
+    return card
+
+
+def refuse_taken(out: Path, *, replace: bool) -> None:
+    """Raise WrongUsage where a model may not be written."""
+    if not out.exists() or (replace and (out / CARD).is_file()):
+        return
+    why = "it exists and is not a model" if replace else "it exists"
+    raise WrongUsage(f"{out.name} is not replaced", why, "Choose another --out.")

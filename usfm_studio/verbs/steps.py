@@ -44,8 +44,25 @@ class Apart:
     work: Callable[[], Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A file that was left out, and why (WHAT: WHY. HINT)."""
+
+    path: str
+    error: str
+
+
 Steps = Generator[Event | Await | Apart, Any, R]
 """A verb at work. `close()` cancels it: whatever it had in flight is cancelled in its `finally`."""
+
+
+def answer(ticket: Future[Any], events: SimpleQueue[Event] | None = None) -> Steps[Any]:
+    """Wait for a child's answer; the request is taken back when the verb is closed or interrupted meanwhile."""
+    try:
+        return (yield Await(ticket, events))
+    finally:
+        if not ticket.done():
+            ticket.cancel()
 
 
 def progress(done: int, total: int, what: str = "") -> Event:
