@@ -146,16 +146,17 @@ class Process:
 
         try:
             process = psutil.Process(self.pid)
-            work, stopped = sum(process.cpu_times()[:2]), process.status() == psutil.STATUS_STOPPED
+            work, status = sum(process.cpu_times()[:2]), process.status()
         except psutil.Error:
             return False  # it is gone: its end is seen elsewhere
         if self._work_before is None:
             self._work_before = work
         if self.quiet_s < self._heartbeat_s * PATIENCE:
             return False
-        if stopped or not self.ready:
-            return bool(stopped)
-        works = work - self._work_before > 0.02
+        if status == psutil.STATUS_STOPPED or not self.ready:
+            return bool(status == psutil.STATUS_STOPPED)
+        waits_for_machine = status in (psutil.STATUS_RUNNING, psutil.STATUS_DISK_SLEEP)
+        works = waits_for_machine or work > self._work_before
         return not works or self.quiet_s > self._heartbeat_s * WORKING_PATIENCE
 
     def death(self) -> Death:
