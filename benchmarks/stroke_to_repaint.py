@@ -108,6 +108,7 @@ def ours(width, height, brush):
     canvas.set_tool(Brush())
     canvas.set_segment(1, "Fetal head")
     canvas.set_brush_size(brush)
+    canvas.set_painting(overwrite=True, pressure_sizes=False)  # so that every event changes pixels
     canvas.commits.connect(lambda commit: canvas.update_tiles(commit.edit.after.keys(), commit.mask))
     canvas.show()
     QApplication.processEvents()

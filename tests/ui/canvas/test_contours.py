@@ -101,3 +101,25 @@ def test_the_painters_path_has_every_point_and_closes_each_loop(inside):
         assert elements[0].isMoveTo()
         assert [(e.x, e.y) for e in elements] == [tuple(p) for p in [*points.tolist(), points[0].tolist()]]
         at += len(points) + 1
+
+
+@given(areas, st.randoms())
+@settings(max_examples=100, deadline=None)
+def test_part_of_a_path_has_the_ways_between_kept_points_and_no_other(inside, random):
+    loops = outline(inside, smooth=False)
+    kept = np.array([random.random() < 0.6 for _ in loops.points], bool)
+    path = to_path(loops, kept)
+    drawn, before = set(), None
+    for i in range(path.elementCount()):
+        element = path.elementAt(i)
+        if not element.isMoveTo():
+            drawn.add((before, (element.x, element.y)))
+        before = (element.x, element.y)
+    wanted = set()
+    for index in range(len(loops)):
+        points, flags = loops.loop(index).tolist(), kept[loops.starts[index] : loops.starts[index + 1]]
+        for i, point in enumerate(points):
+            following = (i + 1) % len(points)
+            if flags[i] and flags[following]:
+                wanted.add((tuple(point), tuple(points[following])))
+    assert drawn == wanted

@@ -40,19 +40,26 @@ class Loops:
         return Loops(self.points * scale + offset, self.starts)
 
     def thinned(self, every: int, bend: float) -> Loops:
-        """Every n-th point of each loop, and all where it bends; loops too short to spare any stay whole.
+        """Every n-th point of each loop where it bends at all, every 2 n-th where it is straight, all where it turns.
 
         `bend` is how far a point may lie from the middle of its neighbours two steps away, in units of the points.
+        Loops too short to spare any stay whole.
         """
         if every <= 1 or not len(self):
             return self
         lengths = np.diff(self.starts)
         place = np.arange(len(self.points)) - np.repeat(self.starts[:-1], lengths)
-        keep = (place % every == 0) | np.repeat(lengths < 4 * every, lengths)
-        away = self.points - (np.roll(self.points, 2, axis=0) + np.roll(self.points, -2, axis=0)) * np.float32(0.5)
-        keep |= np.abs(away).sum(axis=1) > bend
+        turns, bends = self._bend_over(2) > bend, self._bend_over(every) > bend / 8
+        keep = turns | ((place % every == 0) & (bends | (place % (2 * every) == 0)))
+        keep |= np.repeat(lengths < 4 * every, lengths)
         kept = np.concatenate([[0], np.cumsum(keep)])
         return Loops(self.points[keep], kept[self.starts])
+
+    def _bend_over(self, steps: int) -> Floats:
+        """How far each point lies from the middle of two others, so many steps before and after (across loops too)."""
+        others = np.roll(self.points, steps, axis=0) + np.roll(self.points, -steps, axis=0)
+        away: Floats = np.abs(self.points - others * np.float32(0.5)).sum(axis=1)
+        return away
 
 
 NO_LOOPS = Loops(np.zeros((0, 2), np.float32), np.zeros(1, np.intp))

@@ -13,7 +13,7 @@ from usfm_studio.document.rasterise import Box
 from usfm_studio.ui.canvas import compose
 from usfm_studio.ui.canvas.contours import Loops
 from usfm_studio.ui.canvas.grid import Grid
-from usfm_studio.ui.canvas.outlines import REACH, Segments, draw_part, visible_loops
+from usfm_studio.ui.canvas.outlines import Segments, draw_part, visible_loops
 from usfm_studio.ui.canvas.picture import Picture, WindowLevel
 from usfm_studio.ui.canvas.sampling import Sampler
 from usfm_studio.ui.canvas.styles import Look, SegmentStyle
@@ -158,7 +158,7 @@ class SegmentLayer:
         if self._all_stale:
             part = self.image.rect()
         elif self._stale is not None:
-            part = grid.covering_box(self._stale, REACH)
+            part = grid.covering_box(self._stale, self._segments.reach(self._look))
         if not part.isEmpty():
             draw_part(self.image, part, grid, self._visible, self._sampler, self._look)
         self._all_stale, self._stale = False, None
@@ -168,7 +168,9 @@ class SegmentLayer:
         """The device pixels that the next refresh will draw."""
         if self._all_stale or grid != self._grid:
             return QRect(0, 0, *grid.size_wh)
-        return QRect() if self._stale is None else grid.covering_box(self._stale, REACH)
+        if self._stale is None:
+            return QRect()
+        return grid.covering_box(self._stale, self._segments.reach(self._look))
 
     def loops(self, grid: Grid) -> list[tuple[int, Loops]]:
         """The outlines that show in the view, by value, in view points."""

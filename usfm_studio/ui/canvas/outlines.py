@@ -27,11 +27,10 @@ from usfm_studio.ui.canvas.styles import (
     style_of,
 )
 
-REACH = compose.WIDEST + 4.0
-"""How far, in logical pixels, a changed pixel can change what is drawn."""
+_OUTLINE_REACH = 4.0  # logical pixels: half the widest outline with its halo, and a little
 _POINT_EVERY = 6.0  # device pixels between two points of a drawn outline, where it hardly bends
 _BEND = 0.3  # device pixels that count as a bend
-_EASE_MARGIN = 6  # samples around what is drawn, so that easing does not feel the cut
+_EASE_MARGIN = 4  # samples around what is drawn, so that easing does not feel the cut
 _JOIN = Qt.PenJoinStyle.BevelJoin  # outlines bend little from point to point, and round joins cost twice as much
 _ELEMENT = np.dtype([("kind", ">i4"), ("x", ">f8"), ("y", ">f8")])
 
@@ -46,10 +45,16 @@ class Segments:
     rims: Mapping[int, float]
     exact_when_large: bool = True  # outlines along pixel borders once pixels show
 
+    def reach(self, look: Look) -> float:
+        """How far, in logical pixels, a changed pixel can change what is drawn."""
+        rims = self.rims.values() if look.overlay is Overlay.FULL else ()
+        return max(rims, default=0.0) + _OUTLINE_REACH
+
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    path: QPainterPath
+    loops: Loops
+    line: QPainterPath  # what is stroked: the loops, or their part that shows
     value: int
     style: SegmentStyle
 
@@ -62,9 +67,16 @@ def draw_part(layer: QImage, part: QRect, grid: Grid, segments: Segments, sample
     painter.fillRect(part, Qt.GlobalColor.transparent)
     painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
     if look.overlay is not Overlay.NONE and segments.values:
+        rect = grid.view_rect(part)
+        longest = max(2 * _POINT_EVERY, max(grid.pixels_per_image_pixel)) / grid.ratio  # way between two points
         drawn = [
-            _Drawn(to_path(loops), value, style_of(segments.styles, value))
-            for value, loops in visible_loops(grid.view_rect(part), grid, segments, sampler)
+            _Drawn(
+                loops,
+                to_path(loops, None if look.proposed else _near(loops, rect, longest + _OUTLINE_REACH)),
+                value,
+                style_of(segments.styles, value),
+            )
+            for value, loops in visible_loops(rect, grid, segments, sampler, segments.reach(look))
         ]
         if look.overlay is Overlay.FULL:
             for item in drawn:
@@ -77,7 +89,7 @@ def draw_part(layer: QImage, part: QRect, grid: Grid, segments: Segments, sample
 
 
 def visible_loops(
-    rect: tuple[float, float, float, float], grid: Grid, segments: Segments, sampler: Sampler, reach: float = REACH
+    rect: tuple[float, float, float, float], grid: Grid, segments: Segments, sampler: Sampler, reach: float
 ) -> Iterable[tuple[int, Loops]]:
     """For each value that shows in a part of the view: its outlines there, in view points.
 
@@ -104,23 +116,38 @@ def visible_loops(
                 yield value, thin.mapped((sx * step, sy * step), offset)
 
 
-def to_path(loops: Loops) -> QPainterPath:
-    """The loops as one path, filled by the even-odd rule; made from its serial form, which numpy writes at once."""
+def to_path(loops: Loops, kept: NDArray[np.bool_] | None = None) -> QPainterPath:
+    """The loops as one path, filled by the even-odd rule; made from its serial form, which numpy writes at once.
+
+    With `kept`, a flag for each point, only the ways between kept points: to be stroked, not filled.
+    """
     count, closings = len(loops.points), len(loops)
+    if not closings:
+        return QPainterPath()
+    source = np.insert(np.arange(count), loops.starts[1:], loops.starts[:-1])  # each loop ends where it began
+    firsts = loops.starts[:-1] + np.arange(closings)
     elements = np.empty(count + closings, _ELEMENT)
     elements["kind"] = 1  # line to
-    places = np.arange(count) + np.repeat(np.arange(closings), np.diff(loops.starts))
-    elements["x"][places], elements["y"][places] = loops.points[:, 0], loops.points[:, 1]
-    firsts = loops.starts[:-1] + np.arange(closings)
-    lasts = loops.starts[1:] + np.arange(closings)
-    elements[lasts] = elements[firsts]
     elements["kind"][firsts] = 0  # move to
-    head = np.array([count + closings], ">i4").tobytes()
+    elements["x"], elements["y"] = loops.points[source, 0], loops.points[source, 1]
+    if kept is not None:
+        flags = kept[source]
+        elements["kind"][1:][~flags[:-1]] = 0
+        elements = elements[flags]
+    head = np.array([len(elements)], ">i4").tobytes()
     tail = np.array([0, 0], ">i4").tobytes()  # no open figure; odd-even
     path = QPainterPath()
     stream = QDataStream(QByteArray(head + elements.tobytes() + tail))
     stream >> path  # type: ignore[operator]
     return path
+
+
+def _near(loops: Loops, rect: tuple[float, float, float, float], reach: float) -> NDArray[np.bool_]:
+    """Which points of the loops lie within `reach` of a part of the view."""
+    x, y = loops.points[:, 0], loops.points[:, 1]
+    near: NDArray[np.bool_] = (x > rect[0] - reach) & (x < rect[2] + reach)
+    near &= (y > rect[1] - reach) & (y < rect[3] + reach)
+    return near
 
 
 def _draw_outlines(painter: QPainter, drawn: list[_Drawn], look: Look) -> None:
@@ -129,15 +156,15 @@ def _draw_outlines(painter: QPainter, drawn: list[_Drawn], look: Look) -> None:
         for item in drawn:
             colour = QColor(item.style.colour)
             colour.setAlphaF(PEEK_ALPHA)
-            painter.strokePath(item.path, _pen(colour, PEEK_PX, look))
+            painter.strokePath(item.line, _pen(colour, PEEK_PX, look))
         return
     for item in drawn:
         halo = QColor(0, 0, 0, round(255 * look.halo_alpha))
         pen = QPen(halo, _width(item, look) + 2 * HALO_PX, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap)
         pen.setJoinStyle(_JOIN)
-        painter.strokePath(item.path, pen)
+        painter.strokePath(item.line, pen)
     for item in drawn:
-        painter.strokePath(item.path, _pen(QColor(item.style.colour), _width(item, look), look))
+        painter.strokePath(item.line, _pen(QColor(item.style.colour), _width(item, look), look))
 
 
 def _width(item: _Drawn, look: Look) -> float:
@@ -154,11 +181,12 @@ def _pen(colour: QColor, width: float, look: Look) -> QPen:
 def _draw_rim(painter: QPainter, part: QRect, grid: Grid, item: _Drawn, width: float, look: Look) -> None:
     """Accepted rims are made in logical pixels (they are soft), striped ones in device pixels."""
     ratio = grid.ratio if look.proposed else 1.0
-    area = _rim_area(grid.view_rect(part), item.path, width)
+    path = to_path(item.loops)
+    area = _rim_area(grid.view_rect(part), path, width)
     if area.isEmpty():
         return
     size = round(area.width() * ratio), round(area.height() * ratio)
-    inside = _filled(item.path, area, size, ratio)
+    inside = _filled(path, area, size, ratio)
     stripes = _stripes(inside.shape, area, grid, ratio) if look.proposed else None
     rgb = QColor(item.style.colour).rgb() & 0xFFFFFF
     argb = compose.rim(inside, width * ratio, rgb, stripes)
