@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QByteArray, QDataStream, QPoint, QRect, QRectF, Qt
+from PySide6.QtCore import QByteArray, QDataStream, QPoint, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 
 from usfm_studio.document.mask import Mask
@@ -32,6 +32,7 @@ _POINT_EVERY = 6.0  # device pixels between two points of a drawn outline, where
 _BEND = 0.3  # device pixels that count as a bend
 _EASE_MARGIN = 4  # samples around what is drawn, so that easing does not feel the cut
 _JOIN = Qt.PenJoinStyle.BevelJoin  # outlines bend little from point to point, and round joins cost twice as much
+_FRACTION = 4  # binary digits of a point's position within a pixel
 _ELEMENT = np.dtype([("kind", ">i4"), ("x", ">f8"), ("y", ">f8")])
 
 
@@ -181,43 +182,41 @@ def _pen(colour: QColor, width: float, look: Look) -> QPen:
 def _draw_rim(painter: QPainter, part: QRect, grid: Grid, item: _Drawn, width: float, look: Look) -> None:
     """Accepted rims are made in logical pixels (they are soft), striped ones in device pixels."""
     ratio = grid.ratio if look.proposed else 1.0
-    path = to_path(item.loops)
-    area = _rim_area(grid.view_rect(part), path, width)
+    area = _rim_area(grid.view_rect(part), item.loops, width)
     if area.isEmpty():
         return
-    size = round(area.width() * ratio), round(area.height() * ratio)
-    inside = _filled(path, area, size, ratio)
+    inside = _filled(item.loops, area, ratio)
     stripes = _stripes(inside.shape, area, grid, ratio) if look.proposed else None
     rgb = QColor(item.style.colour).rgb() & 0xFFFFFF
     argb = compose.rim(inside, width * ratio, rgb, stripes)
-    image = QImage(argb.data, size[0], size[1], size[0] * 4, QImage.Format.Format_ARGB32_Premultiplied)
+    rows, columns = argb.shape
+    image = QImage(argb.data, columns, rows, argb.strides[0], QImage.Format.Format_ARGB32_Premultiplied)
     x, y = grid.to_device((area.x(), area.y()))
     if ratio == grid.ratio and x == round(x) and y == round(y):
         painter.drawImage(QPoint(round(x), round(y)), image)
     else:
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.drawImage(QRectF(x, y, area.width() * grid.ratio, area.height() * grid.ratio), image)
+        painter.drawImage(QRectF(x, y, columns * grid.ratio / ratio, rows * grid.ratio / ratio), image)
 
 
-def _rim_area(rect: tuple[float, float, float, float], path: QPainterPath, width: float) -> QRectF:
-    """Whole logical pixels of the part and the rim's width around it, as far as the path reaches."""
-    area = QRectF(rect[0] - width - 2, rect[1] - width - 2, rect[2] - rect[0] + 2 * width + 4, 0)
-    area.setBottom(rect[3] + width + 2)
-    area = area.intersected(path.controlPointRect().adjusted(-2, -2, 2, 2))
-    return QRectF(area.toAlignedRect())
+def _rim_area(rect: tuple[float, float, float, float], loops: Loops, width: float) -> QRectF:
+    """Whole logical pixels of the part and the rim's width around it, as far as the loops reach."""
+    (left, top), (right, bottom) = loops.points.min(axis=0).tolist(), loops.points.max(axis=0).tolist()
+    reach = width + 2
+    part = QRectF(QPointF(rect[0] - reach, rect[1] - reach), QPointF(rect[2] + reach, rect[3] + reach))
+    return QRectF(part.intersected(QRectF(QPointF(left, top), QPointF(right, bottom))).toAlignedRect())
 
 
-def _filled(path: QPainterPath, area: QRectF, size: tuple[int, int], ratio: float) -> NDArray[np.uint8]:
-    image = QImage(size[0], size[1], QImage.Format.Format_Grayscale8)
-    image.fill(0)
-    painter = QPainter(image)
-    painter.scale(ratio, ratio)
-    painter.translate(-area.x(), -area.y())
-    painter.fillPath(path, QColor(255, 255, 255))
-    painter.end()
-    stride = image.bytesPerLine()
-    pixels = np.frombuffer(image.constBits(), np.uint8).reshape(size[1], stride)[:, : size[0]]
-    return np.ascontiguousarray(pixels)
+def _filled(loops: Loops, area: QRectF, ratio: float) -> NDArray[np.uint8]:
+    """255 inside the loops, 0 outside, for an area of the view at `ratio` array pixels per logical pixel."""
+    import cv2
+
+    inside = np.zeros((round(area.height() * ratio), round(area.width() * ratio)), np.uint8)
+    corner = np.array([area.x(), area.y()], np.float32)
+    fixed = np.round(((loops.points - corner) * ratio - 0.5) * (1 << _FRACTION)).astype(np.int32)
+    figures = [fixed[loops.starts[i] : loops.starts[i + 1]] for i in range(len(loops))]
+    cv2.fillPoly(inside, figures, 255, lineType=cv2.LINE_8, shift=_FRACTION)
+    return inside
 
 
 def _stripes(shape: tuple[int, ...], area: QRectF, grid: Grid, ratio: float) -> NDArray[np.float32]:
