@@ -122,7 +122,7 @@ def main() -> None:
     palette.close_it()
     window.messages.toggle()
     shot(window, "bars")
-    for action in ("help.keys", "help.edit_keys", "app.settings"):
+    for action in ("help.keys", "help.edit_keys", "app.settings", "help.open"):
         window.run(action)
         shot(window, action)
     window.front.top_overlay.close_it()

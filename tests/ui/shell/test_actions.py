@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from itertools import combinations
 
@@ -7,6 +8,7 @@ from tests.ui.shell.fakes import FakeLink, FakeSession
 from usfm_studio.ui.shell import icons, keys
 from usfm_studio.ui.shell.action import Context, Situation
 from usfm_studio.ui.shell.actions import ACTIONS, BY_ID, GROUPS, in_group
+from usfm_studio.ui.shell.guide import topics
 from usfm_studio.ui.shell.keymap import Keymap, together
 from usfm_studio.ui.shell.toolstrip import BOTTOM, TOP
 
@@ -138,3 +140,18 @@ def test_keys_are_shown_as_they_are_printed():
     assert keys.short("Shift+Y") == "⇧Y"
     assert keys.caps("Ctrl+Comma") == ("Ctrl", ",")
     assert keys.shown("Shift+Digit1") == "Shift+1"
+
+
+def test_the_guide_explains_every_action():
+    anchors = [topic.anchor for topic in topics()]
+    assert len(anchors) == len(set(anchors))
+    assert {action.help for action in ACTIONS} <= set(anchors)
+    assert all(len(topic.text) > 40 and topic.part for topic in topics())
+
+
+def test_keys_named_in_the_guide_are_those_of_the_table():
+    bound = {key for action in ACTIONS for key in Keymap().keys(action)}
+    named = set(re.findall(r"\b(?:Ctrl\+(?:Shift\+)?[A-Z0-9]\b|F\d+\b|Shift\+F\d+)", "".join(t.text for t in topics())))
+    for key in named:
+        ours = re.sub(r"(\d)$", r"Digit\1", key) if key.startswith("Ctrl") else key
+        assert ours in bound or key in bound, key

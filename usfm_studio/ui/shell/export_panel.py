@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
 
 from usfm_studio.document.errors import StudioError
 from usfm_studio.ui.job import Job
@@ -51,6 +51,7 @@ class ExportPanel(TitledOverlay):
         self.progress = ProgressBar("Export")
         self.count = Label("", size=fonts.SECONDARY, ink="muted")
         self.go = Button("Export …", Kind.PRIMARY, key="Enter", stretch=True)
+        self.format.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._lay_out()
         self.format.activated.connect(lambda index: self.purpose.setText(WORDS[index][2]))
         self.accepted.toggled.connect(lambda _: self._count())
@@ -74,6 +75,10 @@ class ExportPanel(TitledOverlay):
         self.progress.setVisible(self.running)
         super().open()
 
+    def default_button(self) -> QAbstractButton:
+        """Export."""
+        return self.go
+
     @property
     def running(self) -> bool:
         """Whether files are being written."""
@@ -88,7 +93,8 @@ class ExportPanel(TitledOverlay):
         frames = len(chosen(project, self._arguments(Path()))) if project else 0
         self.count.setText(f"{many(frames, 'frame')} in {project.folder.name}" if project else "")
         self.go.setEnabled(bool(frames) and not self.running)
-        self.go.set_words(f"Export {many(frames, 'frame')}" if frames else "No frame is finished yet")
+        words = f"Export {many(frames, 'frame')} …" if frames else "No frame is finished yet"
+        self.go.set_words(words, key="Enter" if frames else "")
 
     def _start(self) -> None:
         project = self._session.project

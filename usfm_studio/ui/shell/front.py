@@ -7,12 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QStandardPaths, Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QStandardPaths, Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from usfm_studio.document.resources import resource
 from usfm_studio.ui.shell.details import Details
+from usfm_studio.ui.shell.guide import Guide
 from usfm_studio.ui.shell.key_editor import KeyEditor
 from usfm_studio.ui.shell.overlay import Overlay
 from usfm_studio.ui.shell.palette import Palette, action_entries
@@ -177,14 +176,11 @@ class Front:
         self._overlay("details", lambda room: Details(room, notice)).open()
 
     def show_help(self, anchor: str = "") -> None:
-        """The guide in the browser, from this computer; without one, the keys."""
-        page = resource("help", "guide.html")
-        if not page.exists():
-            self.show_sheet()
-            return
-        url = QUrl.fromLocalFile(str(page))
-        url.setFragment(anchor)
-        QDesktopServices.openUrl(url)
+        """The guide, at a place."""
+        self._drop("guide")
+        guide = Guide(self._window.room)
+        guide.show_topic(anchor)
+        self._overlay("guide", lambda _room: guide).open()
 
     @property
     def top_overlay(self) -> Overlay | None:

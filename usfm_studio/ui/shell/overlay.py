@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QRect, Qt, QVariantAnimation, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from usfm_studio.ui.shell import fonts, paint
 from usfm_studio.ui.shell.controls import Heading, IconButton, Plate
+from usfm_studio.ui.shell.controls.tips import hide_tips
 from usfm_studio.ui.shell.focus import focus_by_keys
 from usfm_studio.ui.shell.theme import duration
 from usfm_studio.ui.shell.tokens import FADE_MS, PADDING, RADIUS_PALETTE
@@ -34,6 +35,7 @@ class Overlay(QWidget):
 
     def open(self) -> None:
         """Show it and take the keyboard."""
+        hide_tips(self.window())
         self._before = QApplication.focusWidget()
         self._place()
         self.show()
@@ -58,8 +60,14 @@ class Overlay(QWidget):
         return self.plate
 
     def wanted_height(self) -> int:
-        """Height of the plate; by default what lies in it."""
-        return self.plate.sizeHint().height()
+        """Height of the plate; by default what lies in it at its width."""
+        width = min(self._wide, self._room.width() - 32)
+        body = self.plate.body
+        return body.totalHeightForWidth(width) if body.hasHeightForWidth() else self.plate.sizeHint().height()
+
+    def default_button(self) -> QAbstractButton | None:
+        """What Enter presses, where no control takes it; none by default."""
+        return None
 
     def refresh_size(self) -> None:
         """The contents grew or shrank."""
@@ -90,8 +98,11 @@ class Overlay(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape leaves; nothing goes through to the room."""
+        button = self.default_button()
         if event.key() == Qt.Key.Key_Escape:
             self.close_it()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and button is not None:
+            button.click()
         event.accept()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

@@ -83,6 +83,13 @@ def show_tip(owner: QWidget, words: str, key: str = "", reason: str = "", *, bes
     return tip
 
 
+def hide_tips(window: QWidget) -> None:
+    """Take the window's tip away, whoever's it is."""
+    tip = _tips.get(window)
+    if tip is not None and isValid(tip):
+        tip.hide()
+
+
 def hide_tip(owner: QWidget) -> None:
     """Take the tip away if it is this control's."""
     tip = _tips.get(owner.window())
