@@ -90,7 +90,9 @@ class LearnTab(QWidget):
             self._bar.set_part(state.percent / 100)
             self.stop.setEnabled(not state.stopping)
             level = (state.champion_score, "in use") if state.champion_score is not None else None
-            self._curve.show_points(state.holdout or state.losses, level=level if state.holdout else None)
+            self._curve.show_points(
+                state.holdout or state.losses, level=level if state.holdout else None, x_end=state.steps
+            )
 
 
 def _many(count: int, word: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
@@ -77,12 +78,14 @@ class Curve(QWidget):
             y = area.bottom() - area.height() * line / 3
             painter.setPen(QPen(colour("line"), 1))
             painter.drawLine(QPointF(area.left(), round(y) + 0.5), QPointF(area.right(), round(y) + 0.5))
+            if not self._points and self._level is None:
+                continue
             rect = QRectF(0, y - 9, _LEFT - 8, 18)
             paint.text(painter, rect, f"{value:.2f}", colour("muted"), fonts.SMALL, 400, paint.RIGHT)
-        for part in (0.0, 0.5, 1.0):
+        for part in (0.0, 0.5, 1.0) if self._points else ():
             x = area.left() + part * area.width()
             rect = QRectF(x - 40, area.bottom() + 4, 80, 16)
-            words = f"{self._x_end * part:,.0f}".replace(",", " ")
+            words = number(self._x_end * part)
             paint.text(painter, rect, words, colour("muted"), fonts.SMALL, 400, paint.CENTRE)
 
     def _draw_line(self, painter: QPainter, area: QRectF) -> None:
@@ -94,9 +97,7 @@ class Curve(QWidget):
         painter.setPen(QPen(colour(self._ink), 2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         painter.drawPolyline(QPolygonF(points))
         paint.dot(painter, points[-1], 4, colour(self._ink))
-        rect = QRectF(points[-1].x() + 8, points[-1].y() - 9, _RIGHT + 40, 18)
-        if rect.right() > self.width():
-            rect.moveRight(self.width() - 2.0)
+        rect = QRectF(points[-1].x() + 8, points[-1].y() - 9, _RIGHT - 8, 18)
         paint.text(painter, rect, f"{self._points[-1][1]:.2f}", colour("text"), fonts.SECONDARY, 600)
 
     def _draw_level(self, painter: QPainter, area: QRectF) -> None:
@@ -107,6 +108,11 @@ class Curve(QWidget):
         painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
         rect = QRectF(area.left(), y + 3, area.width(), 16)
         paint.text(painter, rect, f"{words}  {value:.2f}", colour("muted"), fonts.SMALL, 500, paint.RIGHT)
+
+
+def number(value: float) -> str:
+    """`1 235`."""
+    return f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def smoothed(points: Points, width: int = 9) -> list[tuple[float, float]]:
@@ -125,14 +131,16 @@ def thinned(points: list[tuple[float, float]], most: int) -> list[tuple[float, f
     return kept if not points or kept[-1] == points[-1] else [*kept, points[-1]]
 
 
+UNITS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0, 10000.0)
+
+
 def nice_range(values: Sequence[float]) -> tuple[float, float]:
-    """A range of round numbers around the values, never of no height."""
+    """A range of three round steps around the values, never of no height."""
     if not values:
         return 0.0, 1.0
     low, high = min(values), max(values)
-    step = next(s for s in (0.15, 0.3, 0.6, 1.5, 3.0, 6.0, 15.0, 60.0, 1e9) if high - low <= s * 0.9 or s == 1e9)
-    unit = step / 3
-    bottom = int(low / unit) * unit
-    if bottom + step < high:
-        step += unit * 3
-    return bottom, bottom + step
+    for unit in UNITS:
+        bottom = math.floor(low / unit + 1e-9) * unit
+        if bottom + 3 * unit >= high - 1e-9:
+            return bottom, bottom + 3 * unit
+    return low, high

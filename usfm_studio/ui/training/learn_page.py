@@ -1,138 +1,47 @@
-"""The page of a run: how far, is it getting better, who is kept for testing, what it learns from."""
+"""The page of a run: how far, is it getting better, who is kept for testing, what it learns from, what comes then."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QPaintEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell import fonts, paint
-from usfm_studio.ui.shell.controls import Button, Card, Heading, Kind, Label, column, row
+from usfm_studio.ui.shell.controls import Button, Card, Heading, IconMark, Kind, Label, column, row
 from usfm_studio.ui.shell.icons import draw_icon
 from usfm_studio.ui.shell.theme import colour
-from usfm_studio.ui.shell.words import clock
+from usfm_studio.ui.shell.words import clock, many
 from usfm_studio.ui.state import TrainingState
-from usfm_studio.ui.training.curve import Curve
+from usfm_studio.ui.training.counter import Counter
+from usfm_studio.ui.training.curve import Curve, number
+from usfm_studio.ui.training.sources import Sources
+from usfm_studio.ui.training.stage_bar import StageBar
+from usfm_studio.ui.training.subject_grid import LINES, LINES_LOW, SubjectGrid
 
-METRICS = {"dice_all": "Dice", "macro_f1": "Macro F1", "ssim": "SSIM"}
-
-
-class StageBar(QWidget):
-    """The stages of a run side by side: done, running, still to come."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._stages: tuple[tuple[str, str], ...] = ()
-        self._percent = 0.0
-        self.setFixedHeight(36)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def show_stages(self, stages: tuple[tuple[str, str], ...], percent: float) -> None:
-        """Show where the run stands."""
-        self._stages, self._percent = stages, percent
-        self.setAccessibleName(f"{percent:.0f} %, " + ", ".join(f"{name} {state}" for name, state in stages))
-        self.update()
-
-    def _weights(self) -> list[float]:
-        known = {"Collect": 1.0, "Ready": 1.0, "Learn": 5.0, "Compare": 1.6, "Write": 1.2}
-        return [known.get(name, 1.0) for name, _ in self._stages]
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Bars and their names."""
-        if not self._stages:
-            return
-        painter = paint.painter_on(self)
-        weights = self._weights()
-        room = self.width() - 4.0 * (len(weights) - 1)
-        left = 0.0
-        for (name, state), weight in zip(self._stages, weights, strict=True):
-            width = room * weight / sum(weights)
-            self._draw_stage(painter, QRectF(left, 2, width, 6), name, state)
-            left += width + 4
-        painter.end()
-
-    def _draw_stage(self, painter: QPainter, bar: QRectF, name: str, state: str) -> None:
-        paint.ground(painter, bar, 3, colour("track"))
-        if state != "todo":
-            part = QRectF(bar)
-            if state == "running" and name == "Learn":
-                part.setWidth(max(6.0, bar.width() * min(1.0, self._percent / 88)))
-            elif state == "running":
-                part.setWidth(bar.width() * 0.5)
-            paint.ground(painter, part, 3, colour("accent"))
-        text = QRectF(bar.left(), 14, bar.width(), 18)
-        if state == "done":
-            draw_icon(painter, "check", QRectF(bar.left(), 15, 14, 16), 14, colour("ok"))
-            text.adjust(18, 0, 0, 0)
-        ink, weight = (colour("text"), 600) if state == "running" else (colour("muted"), 400)
-        paint.text(painter, text, name, ink, fonts.SECONDARY, weight)
-
-
-class SubjectGrid(QWidget):
-    """All subjects as small tiles; those kept for testing are framed."""
-
-    TILE_W, TILE_H, GAP = 60, 28, 8
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._train: tuple[str, ...] = ()
-        self._holdout: tuple[str, ...] = ()
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(self.TILE_H)
-
-    def show_subjects(self, train: tuple[str, ...], holdout: tuple[str, ...]) -> None:
-        """Show who learns and who tests."""
-        if (train, holdout) == (self._train, self._holdout):
-            return
-        self._train, self._holdout = train, holdout
-        self.setAccessibleName(f"{len(holdout)} of {len(train) + len(holdout)} subjects are kept for testing")
-        self._fit()
-
-    def resizeEvent(self, event: object) -> None:
-        """Rows follow from the width."""
-        self._fit()
-
-    def _per_row(self) -> int:
-        return max(1, (self.width() + self.GAP) // (self.TILE_W + self.GAP))
-
-    def _fit(self) -> None:
-        count = len(self._train) + len(self._holdout)
-        rows = min(5, max(1, -(-count // self._per_row())))
-        self.setFixedHeight(rows * (self.TILE_H + self.GAP) - self.GAP)
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """The tiles."""
-        painter = paint.painter_on(self)
-        per_row = self._per_row()
-        held = set(self._holdout)
-        shown = sorted({*self._train, *held})[: per_row * 5]
-        for index, subject in enumerate(shown):
-            left = index % per_row * (self.TILE_W + self.GAP)
-            top = index // per_row * (self.TILE_H + self.GAP)
-            rect = QRectF(left, top, self.TILE_W, self.TILE_H)
-            kept = subject in held
-            paint.ground(painter, rect, 4, colour("selected" if kept else "raised"), colour("accent") if kept else None)
-            weight = 600 if kept else 400
-            ink = colour("text" if kept else "muted")
-            paint.text(painter, rect.adjusted(4, 0, -4, 0), subject, ink, fonts.SECONDARY, weight, paint.CENTRE)
-        painter.end()
+CURVE_MOST, LOW = 300, 700
+AT_THE_END = (
+    "New and old model are compared on the subjects kept for testing.",
+    "The better one proposes from then on; the other stays on the shelf.",
+    "What you have accepted is never touched.",
+)
 
 
 class LearnPage(QWidget):
-    """Big number, stages, two curves, who is kept for testing, what it learns from, this computer."""
+    """Big number, stages, two curves, subjects, sources, this computer. `wanted` carries action ids."""
+
+    wanted = Signal(str)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._title = Heading("Learning", size=fonts.TITLE)
+        self.title = Heading("Learning", size=fonts.TITLE)
         self._under = Label("", size=fonts.SECONDARY, ink="muted")
         self.stop = Button("Stop and keep the best", icon="player-stop", height=36)
         self.cancel = Button("Cancel", Kind.QUIET, icon="x", height=36)
+        self.verdict = Button("See the comparison", Kind.PRIMARY, icon="trending-up", height=36)
+        self.start = Button("Fine-tune", Kind.PRIMARY, icon="school", key="Ctrl T", height=36)
         self.back = Button("Back to work", Kind.QUIET, icon="arrow-left", key="Esc", height=36)
-        self.stop.clicked.connect(session.learning.stop)
-        self.cancel.clicked.connect(session.learning.cancel)
         self._percent = Label("", size=fonts.BIG, weight=600)
         self._left = Label("", size=fonts.TITLE, ink="muted")
         self._steps = Label("", size=fonts.SECONDARY, ink="muted", align=paint.RIGHT)
@@ -140,38 +49,66 @@ class LearnPage(QWidget):
         self._bar = StageBar()
         self._loss = Curve("Loss", ink="text", raw=True)
         self._score = Curve("Held-out score")
-        self._score_title = Label("On the subjects kept for testing", size=fonts.BASE, weight=600)
-        self._subjects = SubjectGrid()
-        self._kept = Heading("Subjects kept for testing", size=fonts.BASE)
-        self._learns = QVBoxLayout()
+        self._subjects, self._sources = SubjectGrid(), Sources()
+        self._kept = Heading("Subjects kept for testing")
         self._computer = Label("", size=fonts.SECONDARY, ink="muted")
+        self._parts, self._idle = QWidget(), QWidget()
+        self._frames, self._persons = Counter("frame"), Counter("subject")
         self._lay_out()
-        session.training_changed.connect(self.refresh)
-        session.engine_changed.connect(self.refresh)
+        self._connect()
+
+    def _connect(self) -> None:
+        session = self._session
+        self.stop.clicked.connect(session.learning.stop)
+        self.cancel.clicked.connect(session.learning.cancel)
+        self.start.clicked.connect(lambda: self.wanted.emit("model.fine_tune"))
+        self.verdict.clicked.connect(lambda: self.wanted.emit("learn.verdict"))
+        self.back.clicked.connect(lambda: self.wanted.emit("page.work"))
+        for signal in (session.training_changed, session.engine_changed, session.closed):
+            signal.connect(self._on_news)
 
     def _lay_out(self) -> None:
-        box = QVBoxLayout(self)
-        box.setContentsMargins(24, 16, 24, 16)
-        box.setSpacing(16)
-        top = row(None, self.stop, self.cancel, self.back, spacing=8)
-        top.insertLayout(0, column(self._title, self._under, spacing=4))
-        box.addLayout(top)
-        grid = QGridLayout()
+        self._lay_out_idle()
+        top = row(None, self.stop, self.cancel, self.verdict, self.start, self.back, spacing=8)
+        top.insertLayout(0, column(self.title, self._under, spacing=4))
+        grid = QGridLayout(self._parts)
+        grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(16)
         grid.addWidget(self._progress_card(), 0, 0, 1, 2)
-        grid.addWidget(self._curve_card(Label("Loss", weight=600), "lower is better", self._loss), 1, 0)
-        grid.addWidget(self._curve_card(self._score_title, "watched, never used to stop", self._score), 1, 1)
+        grid.addWidget(_curve_card("Loss", "lower is better", self._loss), 1, 0)
+        grid.addWidget(_curve_card("On the subjects kept for testing", "never used to stop", self._score), 1, 1)
+        grid.addWidget(self._end_card(), 2, 0, 1, 2)
         side = QVBoxLayout()
         side.setSpacing(16)
-        for card in (self._subjects_card(), self._learns_card(), self._computer_card()):
+        for card in (self._subjects_card(), self._sources_card(), self._computer_card()):
             side.addWidget(card)
         side.addStretch(1)
-        grid.addLayout(side, 0, 2, 2, 1)
-        grid.setColumnStretch(0, 10)
-        grid.setColumnStretch(1, 10)
-        grid.setColumnStretch(2, 9)
+        grid.addLayout(side, 0, 2, 3, 1)
+        for at, stretch in enumerate((10, 10, 9)):
+            grid.setColumnStretch(at, stretch)
+            grid.setColumnMinimumWidth(at, 1)
         grid.setRowStretch(1, 1)
-        box.addLayout(grid, 1)
+        box = column(spacing=16, margins=(24, 16, 24, 16))
+        box.addLayout(top)
+        box.addWidget(self._parts, 1)
+        box.addWidget(self._idle, 1)
+        self.setLayout(box)
+
+    def _lay_out_idle(self) -> None:
+        needs = Card()
+        needs.body.addWidget(Heading("What it needs"))
+        words = "Frames that you have finished with Ctrl+Enter, of different subjects:"
+        needs.body.addWidget(Label(words, size=fonts.SECONDARY, ink="muted", wrap=True))
+        needs.body.addWidget(self._frames)
+        needs.body.addWidget(self._persons)
+        needs.body.addStretch(1)
+        cards = row(needs, self._end_card(), spacing=16)
+        cards.setStretch(0, 1)
+        cards.setStretch(1, 1)
+        whole = column()
+        whole.addLayout(cards)
+        whole.addStretch(1)
+        self._idle.setLayout(whole)
 
     def _progress_card(self) -> Card:
         card = Card()
@@ -181,24 +118,31 @@ class LearnPage(QWidget):
         card.body.addWidget(self._bar)
         return card
 
-    def _curve_card(self, title: Label, note: str, curve: Curve) -> Card:
+    def _end_card(self) -> Card:
         card = Card()
-        card.body.addLayout(row(title, Label(note, size=fonts.SECONDARY, ink="muted"), None))
-        card.body.addWidget(curve, 1)
+        card.body.addWidget(Heading("At the end"))
+        for words in AT_THE_END:
+            card.body.addLayout(row(_Tick(), Label(words, size=fonts.SECONDARY, ink="muted"), None))
+        card.body.addStretch(1)
         return card
 
     def _subjects_card(self) -> Card:
         card = Card()
         card.body.addWidget(self._kept)
+        card.body.addSpacing(4)
         card.body.addWidget(self._subjects)
-        words = "Never learned from. The same subjects judge every model of this project, so the numbers compare."
-        card.body.addWidget(Label(words, size=fonts.SECONDARY, ink="muted", wrap=True))
+        card.body.addSpacing(4)
+        words = "Never learned from. They judge every model of this project, so the numbers compare."
+        line = row(Label(words, size=fonts.SECONDARY, ink="muted", wrap=True), spacing=8)
+        lock = column(IconMark("lock", "Kept apart", ink="accent"), None)
+        line.insertLayout(0, lock)
+        card.body.addLayout(line)
         return card
 
-    def _learns_card(self) -> Card:
+    def _sources_card(self) -> Card:
         card = Card()
         card.body.addWidget(Heading("What it learns from"))
-        card.body.addLayout(self._learns)
+        card.body.addWidget(self._sources)
         return card
 
     def _computer_card(self) -> Card:
@@ -208,35 +152,59 @@ class LearnPage(QWidget):
             card.body.addLayout(row(_Tick(), Label(words, size=fonts.SECONDARY, ink="muted"), None))
         return card
 
+    # --- showing -----------------------------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Be up to date when it comes into view."""
+        super().showEvent(event)
+        self.refresh()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fewer lines of subjects where it is low."""
+        super().resizeEvent(event)
+        self._subjects.set_lines(LINES if self.height() >= LOW else LINES_LOW)
+
+    def _on_news(self) -> None:
+        if self.isVisible():
+            self.refresh()
+
     def refresh(self) -> None:
         """Show the run as it stands."""
-        state = self._session.learning.training
+        learning = self._session.learning
+        state, ready = learning.training, learning.readiness.enough and not self._session.read_only
         running = state is not None and state.running
         self.stop.setVisible(running)
         self.stop.setEnabled(state is not None and not state.stopping)
         self.cancel.setVisible(running)
+        self.verdict.setVisible(not running and learning.verdict is not None)
+        self.start.setVisible(not running and learning.verdict is None)
+        self.start.setEnabled(ready)
+        self._parts.setVisible(state is not None)
+        self._idle.setVisible(state is None)
         self._computer.setText(self._session.engine.device)
         if state is None:
-            self._title.setText("Nothing is being learned")
-            self._under.setText("Finish a few frames of two subjects, then press Ctrl+T.")
+            self.title.setText("Nothing is being learned")
+            have = learning.readiness
+            self._frames.show_count(have.frames, have.frames_needed)
+            self._persons.show_count(have.subjects, have.subjects_needed)
+            enough = "There is enough to learn from." if ready else "There is too little to learn from yet."
+            self._under.setText(f"{enough} It takes a few minutes; you can go on working.")
             return
         self._show_head(state)
         self._show_progress(state)
         self._loss.show_points(state.losses, x_end=state.steps)
         level = (state.champion_score, f"{state.champion_name} in use") if state.champion_score is not None else None
         self._score.show_points(state.holdout, level=level, x_end=state.steps)
-        total = len(state.train_subjects) + len(state.holdout_subjects)
-        kept = len(state.holdout_subjects)
+        kept, total = len(state.holdout_subjects), len(state.train_subjects) + len(state.holdout_subjects)
         self._kept.setText(f"{kept} of {total} subjects are kept for testing" if total else "Subjects kept for testing")
         self._subjects.show_subjects(state.train_subjects, state.holdout_subjects)
-        self._show_sources(state)
+        self._sources.show_run(state)
 
     def _show_head(self, state: TrainingState) -> None:
         count = len(state.train_subjects) + len(state.holdout_subjects)
-        who = f"your {count} subjects" if count else "your corrections"
-        self._title.setText(f"{'Learning' if state.running else 'Learned'} from {who}")
-        marked = state.frames - state.frames_empty
-        parts = [state.name, f"{marked} frame{'s' if marked != 1 else ''} marked"]
+        who = f"your {many(count, 'subject')}" if count else "your corrections"
+        self.title.setText(f"{'Learning' if state.running else 'Learned'} from {who}")
+        parts = [state.name, f"{many(state.frames - state.frames_empty, 'frame')} marked"]
         if state.frames_empty:
             parts.append(f"{state.frames_empty} with nothing to mark")
         self._under.setText(" · ".join([*parts, f"started {state.started}"]))
@@ -244,29 +212,21 @@ class LearnPage(QWidget):
     def _show_progress(self, state: TrainingState) -> None:
         self._percent.setText(f"{state.percent:.0f} %")
         self._left.setText(f"{clock(state.left_s)} left" if state.left_s is not None else "")
-        steps = f"Step {state.step:,}".replace(",", " ") if state.step else ""
+        steps = f"Step {number(state.step)}" if state.step else ""
         if state.step and state.steps:
-            steps += f" of {state.steps:,}".replace(",", " ")
+            steps += f" of {number(state.steps)}"
         self._steps.setText(steps)
-        speed = f"{state.steps_per_second:.1f} steps a second" if state.steps_per_second else ""
+        speed = f"{state.steps_per_second:.0f} steps a second" if state.steps_per_second else ""
         self._note.setText(state.note or speed)
         self._bar.show_stages(state.stages, state.percent)
 
-    def _show_sources(self, state: TrainingState) -> None:
-        while self._learns.count():
-            item = self._learns.takeAt(0)
-            widget = item.widget() if item is not None else None
-            if widget is not None:
-                widget.deleteLater()
-        lines = [(name, f"{count} frame{'s' if count != 1 else ''}") for name, count in state.segment_frames]
-        if state.frames_empty:
-            lines.append(("Nothing to mark", f"{state.frames_empty} frames"))
-        lines += [(name, str(count)) for name, count in state.label_frames]
-        lines.append(("Proposals, unchecked", "not used"))
-        for name, words in lines:
-            line = QWidget()
-            line.setLayout(row(Label(name, size=fonts.SECONDARY), None, Label(words, size=fonts.SECONDARY, weight=500)))
-            self._learns.addWidget(line)
+
+def _curve_card(title: str, note: str, curve: Curve) -> Card:
+    card = Card()
+    card.body.addLayout(row(Label(title, weight=600), Label(note, size=fonts.SECONDARY, ink="muted"), None))
+    card.body.addWidget(curve, 1)
+    card.setMaximumHeight(CURVE_MOST + 60)
+    return card
 
 
 class _Tick(QWidget):

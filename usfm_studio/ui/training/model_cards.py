@@ -66,7 +66,7 @@ def score_words(model: ModelRow) -> str:
 def about(model: ModelRow) -> str:
     """Since when, and from how many subjects."""
     subjects = len(model.card.train_subjects)
-    state = "In use" if model.champion else "Kept, ready"
+    state = "In use" if model.champion else "Kept"
     parts = [state, moment(model.card.created)]
     if subjects:
         parts.append(f"{subjects} subject{'s' if subjects != 1 else ''}")
