@@ -19,9 +19,10 @@ from usfm_studio.engine.models.label_head import LabelHead
 
 Floats = NDArray[np.float64]
 
-STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
-"""Candidates for the L2 penalty (on standardised summaries, losses summed)."""
-MOST_FOLDS = 8
+STRENGTHS = (1000.0, 300.0, 100.0, 30.0)
+"""Candidates for the L2 penalty (on standardised summaries, losses summed), the strongest first."""
+MOST_FOLDS = 6
+MOST_DIRECTIONS = 192
 TEMPERATURES = (0.2, 5.0)
 SPREAD_LEAST = 1e-6
 
@@ -63,11 +64,11 @@ def fit_labels(x_ND: Floats, truth_NC: Floats, subjects: Sequence[str], *, exclu
     z_NR, basis_RD = _compressed((x_ND - mean) / deviation)
     folds = _folds(subjects)
     weights = _balanced(truth_NC, exclusive)
-    left_out = {s: _left_out(z_NR, truth_NC, weights, folds, s, exclusive) for s in STRENGTHS}
+    left_out = _left_out(z_NR, truth_NC, weights, folds, exclusive)
     losses = {s: _loss_of(logits, truth_NC, exclusive) for s, logits in left_out.items()}
     strength = min(STRENGTHS, key=lambda s: losses[s])
     temperature = _temperature(left_out[strength], truth_NC, exclusive)
-    inner = _solve(z_NR, truth_NC, weights, strength, exclusive)
+    inner = _solve(z_NR, truth_NC, weights, strength, exclusive, None)
     return LabelFit(
         weight=inner[:-1].T @ basis_RD,
         bias=inner[-1],
@@ -94,11 +95,10 @@ def copy_of(head: nn.Module) -> dict[str, Any]:
 
 
 def _compressed(z_ND: Floats) -> tuple[Floats, Floats]:
-    """The same inner products in at most N columns: z = scores @ basis, so that fits do not pay for the width."""
-    if z_ND.shape[1] <= len(z_ND):
-        return z_ND, np.eye(z_ND.shape[1])
+    """The widest directions: z ≈ scores @ basis, so that fits do not pay for the width. The penalty mutes the rest."""
     left, spread, basis = np.linalg.svd(z_ND, full_matrices=False)
-    return left * spread, basis
+    kept = min(MOST_DIRECTIONS, len(spread))
+    return left[:, :kept] * spread[:kept], basis[:kept]
 
 
 def _folds(subjects: Sequence[str]) -> NDArray[np.int64]:
@@ -120,33 +120,37 @@ def _balanced(truth_NC: Floats, exclusive: bool) -> Floats:
 
 
 def _left_out(
-    z: Floats, truth: Floats, weights: Floats, folds: NDArray[np.int64], strength: float, exclusive: bool
-) -> Floats:
-    logits = np.zeros_like(truth)
+    z: Floats, truth: Floats, weights: Floats, folds: NDArray[np.int64], exclusive: bool
+) -> dict[float, Floats]:
+    """Logits of each image by strength, its fold left out; each fit starts where the stronger one ended."""
+    logits = {strength: np.zeros_like(truth) for strength in STRENGTHS}
     for fold in np.unique(folds):
-        inside = folds == fold
+        inside, fitted = folds == fold, None
         if inside.all():
             return logits
-        fitted = _solve(z[~inside], truth[~inside], weights[~inside], strength, exclusive)
-        logits[inside] = z[inside] @ fitted[:-1] + fitted[-1]
+        for strength in STRENGTHS:
+            fitted = _solve(z[~inside], truth[~inside], weights[~inside], strength, exclusive, fitted)
+            logits[strength][inside] = z[inside] @ fitted[:-1] + fitted[-1]
     return logits
 
 
-def _solve(z: Floats, truth: Floats, weights: Floats, strength: float, exclusive: bool) -> Floats:
+def _solve(z: Floats, truth: Floats, weights: Floats, strength: float, exclusive: bool, start: Floats | None) -> Floats:
     """(R + 1, C) coefficients, the last row without penalty: weighted log-loss plus strength / 2 * |w|²."""
     shape = z.shape[1] + 1, truth.shape[1]
-    padded = np.hstack([z, np.ones((len(z), 1))])
+    padded = torch.from_numpy(np.hstack([z, np.ones((len(z), 1))]))  # torch's products do not spin on a busy machine
 
     def objective(flat: Floats) -> tuple[float, Floats]:
         w = flat.reshape(shape)
-        logits = padded @ w
+        logits = (padded @ torch.from_numpy(w)).numpy()
         p = _probabilities(logits, exclusive)
-        slope = padded.T @ (weights * (p - truth))
+        slope = (padded.T @ torch.from_numpy(weights * (p - truth))).numpy()
         slope[:-1] += strength * w[:-1]
         loss = _log_loss(logits, truth, exclusive) * weights
         return float(loss.sum() + strength / 2 * (w[:-1] ** 2).sum()), slope.ravel()
 
-    found = minimize(objective, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 200})
+    begin = np.zeros(shape) if start is None else start
+    settings = {"maxiter": 100, "ftol": 1e-6, "gtol": 1e-3}
+    found = minimize(objective, begin.ravel(), jac=True, method="L-BFGS-B", options=settings)
     solution: Floats = found.x.reshape(shape)
     return solution
 

@@ -25,7 +25,14 @@ from usfm_studio.engine.models.blueprint import (
     preparation_of,
 )
 from usfm_studio.engine.models.catalogue import read_card, shipped_encoder
-from usfm_studio.engine.models.checkpoint import LoadedModel, build_decoder, load_encoder, save_model, tensors_of
+from usfm_studio.engine.models.checkpoint import (
+    LoadedModel,
+    build_decoder,
+    load_encoder,
+    save_model,
+    stored,
+    tensors_of,
+)
 from usfm_studio.engine.models.encoder import build_encoder
 from usfm_studio.engine.models.label_head import LabelHead
 
@@ -111,12 +118,19 @@ def in_memory(card: ModelCard, net: MaskNet | None, head: LabelHead | None) -> L
     if net is None:
         return LoadedModel(card, preparation, load_encoder(shipped_encoder(card.encoder)), None, head)
     encoder = build_encoder(card.encoder)
-    encoder.load_state_dict(on_cpu(net.encoder))
+    encoder.load_state_dict(as_stored(net.encoder))
     plan = blueprint_of(card).decoder
     assert plan is not None
     decoder = build_decoder(plan, encoder, len(card.segments))
-    decoder.load_state_dict(on_cpu(net.decoder))
+    decoder.load_state_dict(as_stored(net.decoder))
     return LoadedModel(card, preparation, encoder.eval(), decoder.eval(), head)
+
+
+def as_stored(network: nn.Module) -> dict[str, Tensor]:
+    """Its tensors as they will come back from disk: what is scored is what is written."""
+    return {
+        name: stored(value).float() if value.is_floating_point() else value for name, value in on_cpu(network).items()
+    }
 
 
 def on_cpu(network: nn.Module) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from usfm_studio.engine.device import Device
+from usfm_studio.engine.device import HALF, Device
 from usfm_studio.engine.learning.augment import Augmentation
 from usfm_studio.engine.learning.clock import Stage
 from usfm_studio.engine.learning.samples import Batch, Placed, canvas_of, subject_order, views_of
@@ -70,7 +70,7 @@ class FeaturePool:
             for item, view in zip(chosen, self._views(chosen[:renewed]), strict=False):
                 kept = self.kept[item.sample.stem]
                 kept[self.rng.integers(len(kept))] = view
-            yield _joined([self._any(item) for item in chosen])
+            yield _joined([self._any(item) for item in chosen], half=self.device.precision == HALF)
 
     def _any(self, item: Placed) -> _View:
         kept = self.kept[item.sample.stem]
@@ -88,9 +88,9 @@ class FeaturePool:
         return [_View({s: m[i].clone() for s, m in maps.items()}, made.target[i]) for i in range(len(items))]
 
 
-def _joined(views: Sequence[_View]) -> Batch:
-    maps = {
-        stride: torch.stack([v.maps[stride] for v in views]).contiguous(memory_format=torch.channels_last)
-        for stride in views[0].maps
-    }
+def _joined(views: Sequence[_View], *, half: bool) -> Batch:
+    maps = {}
+    for stride in views[0].maps:
+        stacked = torch.stack([v.maps[stride] for v in views]).contiguous(memory_format=torch.channels_last)
+        maps[stride] = stacked if half else stacked.float()
     return Batch(Features(maps, torch.empty(len(views), 0)), torch.stack([v.target for v in views]))
