@@ -103,6 +103,7 @@ class ProposalBar(Plate):
     def _place(self) -> None:
         if not self.isVisible():
             return
+        self.body.activate()  # what it says may have changed since the last turn of the event loop
         room = self._stage.width() - self._covered
         width = min(self.sizeHint().width(), room - 16)
         edge = FROM_EDGE if self._stage.height() >= LOW_CANVAS else FROM_EDGE_LOW
