@@ -283,7 +283,10 @@ class Reader:
 
     def close(self) -> None:
         """End the processes and free the shared memory. Frames that are still shown stay readable."""
-        for child in (*self._children, *([self._exporter] if self._exporter else [])):
+        children = [*self._children, *([self._exporter] if self._exporter else [])]
+        for child in children:
+            child.stop(0.0)  # all at once, then each is waited for
+        for child in children:
             child.stop()
         self._pool.close()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from usfm_studio.document.errors import BadModel, StudioError
+from usfm_studio.document.errors import BadModel, Interrupted, StudioError
 from usfm_studio.document.resources import resource
 from usfm_studio.imaging.client import DecodedFrame
 from usfm_studio.imaging.description import descriptions_from
@@ -88,11 +88,11 @@ def display() -> Check:
     """Whether a window can open here."""
     chosen = os.environ.get("QT_QPA_PLATFORM")
     if sys.platform != "linux" or chosen:
-        return Check(name="display", ok=True, detail=f"as QT_QPA_PLATFORM says: {chosen}" if chosen else "the system's")
+        return Check(name="display", ok=True, detail=f"{chosen}, as QT_QPA_PLATFORM says" if chosen else "the system's")
     wayland, x11 = os.environ.get("WAYLAND_DISPLAY"), os.environ.get("DISPLAY")
     if not (wayland or x11):
         hint = "Start from a desktop, or play `usfm-studio demo --tour OUT` without one."
-        return Check(name="display", ok=False, detail="none here: only the command line works", hint=hint)
+        return Check(name="display", ok=False, detail="there is none here; the command line works", hint=hint)
     missing = [package for name, package in WINDOW_LIBRARIES.items() if not _loads(name)]
     if missing:
         hint = f"sudo apt-get install {' '.join(missing)}"
@@ -118,6 +118,8 @@ def _reader(house: House) -> Steps[Check]:
             return Check(name="reader", ok=False, detail=file.error or "no picture", hint=AGAIN)
         decoded: DecodedFrame = yield Await(house.reader.pixels(file.instance, 0))
         house.reader.release(decoded)
+    except Interrupted:
+        raise
     except StudioError as error:
         return Check(name="reader", ok=False, detail=error.what, hint=str(error))
     return Check(name="reader", ok=True, detail=f"opens and decodes the sample ({decoded.decoder})")
@@ -126,6 +128,8 @@ def _reader(house: House) -> Steps[Check]:
 def _engine(house: House) -> Steps[Check]:
     try:
         device = yield from answer(house.engine.device())
+    except Interrupted:
+        raise
     except StudioError as error:
         return Check(name="device", ok=False, detail=error.what, hint=str(error))
     detail = (

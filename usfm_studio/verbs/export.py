@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from usfm_studio.project.project import Project
 from usfm_studio.project.trouble import explained
 from usfm_studio.verbs import pixels
 from usfm_studio.verbs.house import House
-from usfm_studio.verbs.scratch import scratch
+from usfm_studio.verbs.scratch import scratch, sweep_beside
 from usfm_studio.verbs.steps import Apart, Failure, Steps, answer, progress
 
 
@@ -58,10 +59,19 @@ def run(arguments: ExportArguments, house: House) -> Steps[ExportResult]:
         sources = {stem: _source(house, frame) for stem, frame in collected.items()}
         yield Apart(writer.finish)
         yield progress(0, 0, "Writing")
-        out = arguments.out.absolute()
-        body = yield from answer(house.reader.write(arguments.format, writer.folder, out, {"sources": sources}))
+        body = yield from _write(house, arguments.format, writer.folder, arguments.out.absolute(), sources)
     failed += [Failure(path=item["path"], error=item["error"]) for item in body.get("failed", [])]
     return ExportResult(files=len(body["files"]), frames=body["frames"], paths=list(body["files"]), failed=failed)
+
+
+def _write(house: House, format: str, snapshot: Path, out: Path, sources: dict[str, Any]) -> Steps[dict[str, Any]]:
+    """Let the reader write; a writer that had to be killed leaves nothing beside `out`."""
+    name = escape(out.name)
+    sweep_beside(out.parent, name)
+    ticket = house.reader.write(format, snapshot, out, {"sources": sources})
+    ticket.when_released(lambda: sweep_beside(out.parent, name))
+    body: dict[str, Any] = yield from answer(ticket)
+    return body
 
 
 def collect(

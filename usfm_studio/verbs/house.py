@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
@@ -115,13 +115,12 @@ class House:
         engine, self._engine = self._engine, None
         reader, self._reader = self._reader, None
         cache, self._scratch = self._scratch, None
-        with ExitStack() as last_acts:
-            if cache is not None:
-                last_acts.callback(rmtree, cache, ignore_errors=True)
-            if reader is not None:
-                last_acts.callback(reader.close)
-            if engine is not None:
-                last_acts.callback(engine.stop)
+        ends = [*([reader.close] if reader is not None else []), *([engine.stop] if engine is not None else [])]
+        if ends:
+            with ThreadPoolExecutor(len(ends)) as together:
+                list(together.map(lambda end: end(), ends))
+        if cache is not None:
+            rmtree(cache, ignore_errors=True)
 
     def __enter__(self) -> House:
         return self

@@ -19,6 +19,7 @@ from usfm_studio.verbs.house import House
 from usfm_studio.verbs.info import describe
 from usfm_studio.verbs.paths import images_of
 from usfm_studio.verbs.propose import ask
+from usfm_studio.verbs.scratch import sweep_beside
 from usfm_studio.verbs.shelf import read_card, resolve_model
 from usfm_studio.verbs.steps import Event, Failure, Steps, answer, progress
 
@@ -73,6 +74,7 @@ def run(arguments: PredictArguments, house: House) -> Steps[PredictResult]:
     card = read_card(model)
     kind = _kind(arguments.kind, card)
     _refuse_file(arguments.out)
+    sweep_beside(arguments.out, "*")
     jobs, failed = yield from _jobs(arguments, house)
     yield from answer(house.engine.warm(model))
     work = _Work(house, model, card, kind, arguments.out, failed)

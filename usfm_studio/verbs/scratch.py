@@ -13,6 +13,8 @@ from time import time
 
 import psutil
 
+from usfm_studio.project import files
+
 SWEEP_AFTER_S = 3600.0
 SAME_S = 60.0
 """Two statements of when a process began may differ by so much: the clock may have been set meanwhile."""
@@ -45,6 +47,17 @@ def sweep() -> None:
         with suppress(OSError):
             if time() - path.lstat().st_mtime >= SWEEP_AFTER_S and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def sweep_beside(folder: Path, name: str) -> None:
+    """Remove what exports and predictions that were killed left beside `name` (a glob pattern) in a folder.
+
+    Writers name what is not finished `.NAME.PID.tmp`; that of a living process is left alone.
+    """
+    for path in folder.glob(f".{name}.*.tmp"):
+        pid = path.name.split(".")[-2]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)) and not path.is_symlink():
+            files.remove(path)
 
 
 def _born(pid: int) -> int:
