@@ -259,6 +259,7 @@ def test_closing_the_project_leads_back_to_the_first_page_and_remembers_it(make_
     window = make_window(session)
     window.run("project.close")
     assert window.page == "empty"
+    assert window.ring.target is window.empty.study
     assert window.store.now.recent[0].name == "heads"
     assert window.store.now.recent[0].items == 240
 
@@ -302,6 +303,23 @@ def test_f6_goes_round_the_parts_of_the_window(make_window, qapp):
     assert seen == ["Select", "Inspector", "Menu", "Image"]
     QTest.keyClick(window.windowHandle(), Qt.Key.Key_F6, Qt.KeyboardModifier.ShiftModifier)
     assert QApplication.focusWidget().accessibleName() == "Menu"
+
+
+def test_tab_shows_the_ring_wherever_it_leads(make_window):
+    window = make_window(FakeSession().fill())
+    window.header.menu_button.setFocus()
+    assert window.ring.target is None
+    QTest.keyClick(window.windowHandle(), Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is window.header.project
+    assert window.ring.target is window.header.project
+
+
+def test_going_to_a_page_takes_the_keyboard_along(make_window):
+    window = make_window(FakeSession().fill())
+    window.run("learn.show")
+    assert window.ring.target is None
+    window.show_page("work")
+    assert QApplication.focusWidget() is window.work().link.widget
 
 
 def test_a_click_leaves_the_keyboard_where_it_is(make_window):

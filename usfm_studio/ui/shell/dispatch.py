@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from usfm_studio.ui.shell.action import Action, Context, Desk, Situation
 from usfm_studio.ui.shell.actions import BY_ID
+from usfm_studio.ui.shell.focus import mark_keyboard
 from usfm_studio.ui.shell.keymap import Keymap
 from usfm_studio.ui.shell.keys import MODIFIER_KEYS, names_of
 
@@ -96,6 +97,12 @@ class Dispatcher(QObject):
             return False
         focus = QApplication.focusWidget()
         names = names_of(event)
+        used = self._press_with(focus, names, event)
+        if not used and {"Tab", "Shift+Tab"} & set(names):
+            mark_keyboard()
+        return used
+
+    def _press_with(self, focus: QWidget | None, names: tuple[str, ...], event: QKeyEvent) -> bool:
         if is_text_field(focus):
             return self._press_in_text(focus, names)
         if self._belongs_to_control(focus, names):

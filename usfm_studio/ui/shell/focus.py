@@ -159,6 +159,8 @@ def mark_keyboard() -> None:
 
 def focus_by_keys(widget: QWidget, reason: Qt.FocusReason = Qt.FocusReason.TabFocusReason) -> None:
     """Give a widget the focus as Tab would: the ring shows, on the canvas and on Qt's own widgets too."""
+    if widget.hasFocus():
+        widget.clearFocus()
     mark_keyboard()
     widget.setFocus(reason)
 

@@ -40,6 +40,7 @@ class Telling(QObject):
             news.connect(window.refresh_soon)
         session.notice.connect(window.messages.show_notice)
         session.saved_changed.connect(self._saved)
+        session.closed.connect(self._saved)
         session.engine_changed.connect(self._engine)
         session.import_changed.connect(self._files)
         self._saved()

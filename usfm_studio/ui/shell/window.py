@@ -15,7 +15,7 @@ from usfm_studio.ui.shell.actions import BY_ID
 from usfm_studio.ui.shell.bar import MessageBar
 from usfm_studio.ui.shell.dispatch import Dispatcher
 from usfm_studio.ui.shell.empty_page import EmptyPage
-from usfm_studio.ui.shell.focus import FocusRing, focus_by_keys, mark_keyboard
+from usfm_studio.ui.shell.focus import FocusRing, focus_by_keys
 from usfm_studio.ui.shell.front import Front, recent_of
 from usfm_studio.ui.shell.header import Header
 from usfm_studio.ui.shell.keymap import Keymap
@@ -28,7 +28,7 @@ from usfm_studio.ui.shell.telling import Telling
 from usfm_studio.ui.shell.theme import apply_theme, set_motion
 from usfm_studio.ui.shell.work_page import WorkPage
 from usfm_studio.ui.shell.work_room import WorkRoom
-from usfm_studio.ui.shell.zones import next_zone
+from usfm_studio.ui.shell.zones import first_stop, next_zone
 
 if TYPE_CHECKING:
     from usfm_studio.ui.session import Session
@@ -161,6 +161,10 @@ class Window(QWidget):
             self.work().link.widget.setFocus()
         elif name == "empty":
             focus_by_keys(self.empty.study)
+        else:
+            stop = first_stop(self._made[name])
+            if stop is not None:
+                stop.setFocus()
 
     @property
     def page(self) -> str:
@@ -234,11 +238,6 @@ class Window(QWidget):
         """Move the keyboard to the next part of the window."""
         parts: tuple[QWidget, ...] = self._work.zones() if self._work is not None and self._page == "work" else ()
         next_zone((*(parts or (self.pages.currentWidget(),)), self.messages, self.header), by)
-
-    def focusNextPrevChild(self, forward: bool) -> bool:
-        """Tab: the ring shows wherever it leads."""
-        mark_keyboard()
-        return super().focusNextPrevChild(forward)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Listen to the keys before the widgets do; tell when the first page is painted."""
