@@ -66,6 +66,9 @@ class ProposalTab(QWidget):
         self._about_learning = Label("", size=fonts.SECONDARY, ink="muted", wrap=True)
         self.train = Button("Fine-tune", Kind.PRIMARY, icon="school", key="Ctrl T", stretch=True)
         self.train.clicked.connect(lambda: session.learning.fine_tune())
+        self._nothing = Label(
+            "Ctrl+O opens a study; files can also be dropped anywhere.", size=12, ink="muted", wrap=True
+        )
         self._with_model = self._lay_out_model()
         self._without = self._lay_out_empty()
         self.first, self.next = LookFirst(session), NextCard(session, thumbnails)
@@ -73,7 +76,7 @@ class ProposalTab(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        top = column(self._with_model, self._without, margins=(12, 12, 12, 12))
+        top = column(self._nothing, self._with_model, self._without, margins=(12, 12, 12, 12))
         bottom = column(self.next, margins=(12, 8, 12, 8))
         box = column(spacing=0)
         box.addLayout(top)
@@ -127,6 +130,7 @@ class ProposalTab(QWidget):
         learning = self._session.learning
         card, readiness = learning.proposer, learning.readiness
         there = self._session.current is not None
+        self._nothing.setVisible(not there)
         self._with_model.setVisible(card is not None)
         self._without.setVisible(card is None and there)
         self._frames.show_count(readiness.frames, readiness.frames_needed)

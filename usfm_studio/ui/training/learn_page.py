@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPaintEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell import fonts, paint
@@ -19,7 +19,7 @@ from usfm_studio.ui.training.sources import Sources
 from usfm_studio.ui.training.stage_bar import StageBar
 from usfm_studio.ui.training.subject_grid import LINES, LINES_LOW, SubjectGrid
 
-CURVE_MOST, LOW = 300, 700
+CURVE_MOST, LOW = 560, 700
 AT_THE_END = (
     "New and old model are compared on the subjects kept for testing.",
     "The better one proposes from then on; the other stays on the shelf.",
@@ -71,23 +71,20 @@ class LearnPage(QWidget):
         self._lay_out_idle()
         top = row(None, self.stop, self.cancel, self.verdict, self.start, self.back, spacing=8)
         top.insertLayout(0, column(self.title, self._under, spacing=4))
-        grid = QGridLayout(self._parts)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(16)
-        grid.addWidget(self._progress_card(), 0, 0, 1, 2)
-        grid.addWidget(_curve_card("Loss", "lower is better", self._loss), 1, 0)
-        grid.addWidget(_curve_card("On the subjects kept for testing", "never used to stop", self._score), 1, 1)
-        grid.addWidget(self._end_card(), 2, 0, 1, 2)
-        side = QVBoxLayout()
-        side.setSpacing(16)
+        curves = row(spacing=16)
+        curves.addWidget(_curve_card("Loss", "lower is better", self._loss), 1)
+        curves.addWidget(_curve_card("On the subjects kept for testing", "never used to stop", self._score), 1)
+        left, side = column(self._progress_card(), spacing=16), column(spacing=16)
+        left.addLayout(curves, 1)
+        left.addWidget(self._end_card())
+        left.addStretch(0)
         for card in (self._subjects_card(), self._sources_card(), self._computer_card()):
             side.addWidget(card)
         side.addStretch(1)
-        grid.addLayout(side, 0, 2, 3, 1)
-        for at, stretch in enumerate((10, 10, 9)):
-            grid.setColumnStretch(at, stretch)
-            grid.setColumnMinimumWidth(at, 1)
-        grid.setRowStretch(1, 1)
+        parts = row(spacing=16)
+        parts.addLayout(left, 20)
+        parts.addLayout(side, 9)
+        self._parts.setLayout(parts)
         box = column(spacing=16, margins=(24, 16, 24, 16))
         box.addLayout(top)
         box.addWidget(self._parts, 1)
@@ -116,6 +113,7 @@ class LearnPage(QWidget):
         line.addLayout(column(self._steps, self._note, spacing=2))
         card.body.addLayout(line)
         card.body.addWidget(self._bar)
+        card.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         return card
 
     def _end_card(self) -> Card:
@@ -124,6 +122,7 @@ class LearnPage(QWidget):
         for words in AT_THE_END:
             card.body.addLayout(row(_Tick(), Label(words, size=fonts.SECONDARY, ink="muted"), None))
         card.body.addStretch(1)
+        card.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         return card
 
     def _subjects_card(self) -> Card:
@@ -225,7 +224,7 @@ def _curve_card(title: str, note: str, curve: Curve) -> Card:
     card = Card()
     card.body.addLayout(row(Label(title, weight=600), Label(note, size=fonts.SECONDARY, ink="muted"), None))
     card.body.addWidget(curve, 1)
-    card.setMaximumHeight(CURVE_MOST + 60)
+    card.setMaximumHeight(CURVE_MOST)
     return card
 
 

@@ -13,8 +13,8 @@ from usfm_studio.ui.shell.controls import Heading, Label, ScrollBox, column, row
 from usfm_studio.ui.shell.theme import colour
 from usfm_studio.ui.state import Verdict
 
-FEW, LEAST = 6, 4
-"""More than a few are counted in words as well; at least four rows are in view."""
+FEW, LEAST = 6, 5
+"""More than a few are counted in words as well; at least five rows are in view."""
 LOST = -0.005
 _ROW, _ROW_LOW, _AXIS, _RIGHT = 34, 22, 24, 56
 
@@ -209,7 +209,8 @@ class SubjectPairs(QWidget):
         """So much of the height is for the rows; more of them scroll."""
         self._room = height
         self.rows.set_room(height)
-        self._scroll.setFixedHeight(min(self.rows.height(), max(height, LEAST * _ROW_LOW)))
+        whole = max(height, LEAST * _ROW_LOW) // _ROW_LOW * _ROW_LOW
+        self._scroll.setFixedHeight(min(self.rows.height(), whole))
 
     def show_verdict(self, verdict: Verdict) -> None:
         """Show a comparison."""

@@ -80,8 +80,9 @@ class ImportPage(QWidget):
             head.setContentsMargins(4, 0, 4, 0)
         box = column(spacing=0)
         box.addLayout(top)
-        for part in (Rule(), self._items_head, ScrollBox(around, "Items"), Rule(), self._needs_head, self._needs):
-            box.addWidget(part, 1 if isinstance(part, ScrollBox) and part is not self._needs else 0)
+        self._needs_rule, middle = Rule(), ScrollBox(around, "Items")
+        for part in (Rule(), self._items_head, middle, self._needs_rule, self._needs_head, self._needs):
+            box.addWidget(part, 1 if part is middle else 0)
         self.setLayout(box)
 
     def _go(self, index: int) -> None:
@@ -100,7 +101,6 @@ class ImportPage(QWidget):
         self._source.setText(f"{state.source} · read in place, nothing is copied or changed")
         self._show_progress(state)
         self.cancel.setVisible(state.running)
-        self.done.setEnabled(bool(self._session.navigation.items))
         lines = [("file-alert", "error", name, reason) for name, reason in state.failed]
         lines += [("alert-circle", "warning", name, reason) for name, reason in state.notices]
         self._show_trouble(tuple(lines), state.running)
@@ -133,6 +133,8 @@ class ImportPage(QWidget):
 
     def _show_trouble(self, lines: tuple[Trouble, ...], reading: bool) -> None:
         self._needs_head.set_note(str(len(lines)) if lines else "" if reading else "nothing")
+        for part in (self._needs_rule, self._needs_head, self._needs):
+            part.setVisible(bool(lines) or not reading)
         if lines == self._shown:
             return
         self._shown = lines

@@ -14,7 +14,9 @@ from usfm_studio.ui.state import Item
 from usfm_studio.ui.worklist.badges import draw_frames_mark
 from usfm_studio.ui.worklist.thumbnails import Thumbnails
 
-WIDTH, PICTURE, HEIGHT, GAP = 166, 112, 160, 16
+WIDTH, UNDER, GAP = 166, 48, 16
+SHAPE = 0.675
+"""Height of a picture by its width."""
 
 
 class Tiles(QWidget):
@@ -46,28 +48,36 @@ class Tiles(QWidget):
     def _per_line(self) -> int:
         return max(1, (self.width() + GAP) // (WIDTH + GAP))
 
+    def _width(self) -> float:
+        """Tiles grow until they fill the line."""
+        return (self.width() + GAP) / self._per_line() - GAP
+
+    def _height(self) -> int:
+        return round(self._width() * SHAPE) + UNDER
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """As many a line as fit."""
         self._fit()
 
     def _fit(self) -> None:
         lines = -(-len(self._items) // self._per_line())
-        self.setFixedHeight(max(1, lines * (HEIGHT + GAP)))
+        self.setFixedHeight(max(1, lines * (self._height() + GAP)))
         self.update()
 
     def tile_rect(self, index: int) -> QRectF:
         """Where a tile lies."""
         line, column = divmod(index, self._per_line())
-        return QRectF(column * (WIDTH + GAP), line * (HEIGHT + GAP), WIDTH, HEIGHT)
+        height, width = self._height(), self._width()
+        return QRectF(column * (width + GAP), line * (height + GAP), width, height)
 
     def focus_shape(self) -> Shape:
         """Around the picture that the keyboard is on."""
         rect = self.tile_rect(self._at)
-        return Shape(QRectF(rect.left(), rect.top(), WIDTH, PICTURE), RADIUS)
+        return Shape(rect.adjusted(0, 0, 0, -UNDER), RADIUS)
 
     def _index_at(self, position: QPointF) -> int:
-        column = int(position.x() // (WIDTH + GAP))
-        index = int(position.y() // (HEIGHT + GAP)) * self._per_line() + column
+        column = int(position.x() // (self._width() + GAP))
+        index = int(position.y() // (self._height() + GAP)) * self._per_line() + column
         inside = column < self._per_line() and index < len(self._items)
         return index if inside and self.tile_rect(index).contains(position) else -1
 
@@ -111,21 +121,21 @@ class Tiles(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """The tiles in view."""
         painter = paint.painter_on(self)
-        line = self._per_line()
-        first = max(0, event.rect().top() // (HEIGHT + GAP)) * line
-        last = min(len(self._items), (event.rect().bottom() // (HEIGHT + GAP) + 1) * line)
+        line, pitch = self._per_line(), self._height() + GAP
+        first = max(0, event.rect().top() // pitch) * line
+        last = min(len(self._items), (event.rect().bottom() // pitch + 1) * line)
         for index in range(first, last):
             self._draw_tile(painter, index)
         painter.end()
 
     def _draw_tile(self, painter: QPainter, index: int) -> None:
         item, rect = self._items[index], self.tile_rect(index)
-        picture = QRectF(rect.left(), rect.top(), WIDTH, PICTURE)
+        picture = rect.adjusted(0, 0, 0, -UNDER)
         self._thumbnails.draw(painter, picture, item.instance)
         paint.ground(painter, picture, RADIUS, None, colour("line_hover" if index == self._hover else "line2"))
         if item.instance.frames > 1:
             draw_frames_mark(painter, picture.right() - 4, picture.top() + 4, item.instance.frames)
-        text = QRectF(rect.left(), rect.top() + PICTURE + 6, WIDTH, 18)
+        text = QRectF(rect.left(), picture.bottom() + 6, rect.width(), 18)
         paint.text(painter, text, item.title, colour("text"), fonts.SECONDARY, 600)
         words, ink = (item.notices[0], "warning") if item.notices else (item.subtitle, "muted")
         paint.text(painter, text.translated(0, 18), words, colour(ink), fonts.SECONDARY)
