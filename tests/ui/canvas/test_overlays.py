@@ -367,3 +367,24 @@ def test_a_mask_shows_where_its_pixels_are(make_canvas):
         part = ids[max(0, round(y) - 1) : round(y) + 2, max(0, round(x) - 1) : round(x) + 2]
         tag = any(t.bounds.contains(QPointF(column, row)) for t in canvas._stage.furniture.tags)
         assert tag or (part.any() and not part.all())
+
+
+def test_moving_the_image_shows_the_same_as_drawing_it_there(make_canvas, themed):
+    mask = paint_spans(Mask.empty(SHAPE), polygon([(60, 50), (250, 80), (200, 200)]), 1).mask
+    pictures = []
+    for steps in (1, 7):
+        canvas = make_canvas(a_frame(), accepted=mask, proposed=a_box(2), confidences={2: 0.9})
+        canvas.set_texts_visible(False)
+        canvas.zoom_by(1.9, QPointF(350, 250))
+        canvas.grab()
+        for _ in range(steps):
+            canvas.pan_by(QPointF(-70 / steps, 35 / steps))
+            canvas.grab()
+        pictures.append(greys(canvas.grab().toImage()).astype(int))
+    assert (np.abs(pictures[0] - pictures[1]) > 24).mean() < 0.001
+    canvas = make_canvas(a_frame(), accepted=mask, proposed=a_box(2), confidences={2: 0.9})
+    canvas.set_texts_visible(False)
+    canvas.zoom_by(1.9, QPointF(350, 250))
+    canvas.pan_by(QPointF(-70, 35))  # never drawn before
+    fresh = greys(canvas.grab().toImage()).astype(int)
+    assert (np.abs(fresh - pictures[1]) > 24).mean() < 0.001

@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 STRENGTH = 0.34
 EXPONENT = 1.4
 NARROWEST, WIDEST = 14.0, 24.0  # logical pixels
+RIM_STEP = 2.0
 HATCH_PERIOD, HATCH_LINE = 8.0, 1.8  # logical pixels
 
 Argb = NDArray[np.uint32]
@@ -38,8 +40,12 @@ def rim(inside: NDArray[np.uint8], width_px: float, rgb: int, hatch: NDArray[np.
 
 
 def rim_width(area_logical_px: float) -> float:
-    """How far a rim reaches into a segment of this area on the screen: narrow in small ones, wide in large ones."""
-    return float(np.clip(12 + 0.03 * np.sqrt(area_logical_px), NARROWEST, WIDEST))
+    """How far a rim reaches into a segment of this area on the screen: narrow in small ones, wide in large ones.
+
+    In steps, so that a segment that grows stroke by stroke need not be drawn anew after each.
+    """
+    wanted = 12 + 0.03 * np.sqrt(area_logical_px)
+    return float(np.clip(RIM_STEP * np.round(wanted / RIM_STEP), NARROWEST, WIDEST))
 
 
 def hatch(shape_rc: tuple[int, int], corner_xy: tuple[float, float], ratio: float) -> NDArray[np.float32]:
@@ -48,11 +54,10 @@ def hatch(shape_rc: tuple[int, int], corner_xy: tuple[float, float], ratio: floa
     `ratio` is array pixels per logical pixel. Stripes rise to the right.
     """
     rows, columns = shape_rc
-    x = (np.arange(columns, dtype=np.float32) + 0.5) / ratio + corner_xy[0]
-    y = (np.arange(rows, dtype=np.float32) + 0.5) / ratio + corner_xy[1]
-    phase = np.mod(x[None, :] + y[:, None], HATCH_PERIOD)
-    away = np.abs(phase - HATCH_PERIOD / 2)  # along x; the line's own width is 1/sqrt(2) of it
-    return np.clip((HATCH_LINE / 2 - away) * ratio + 0.5, 0.0, 1.0).astype(np.float32)
+    along = (np.arange(rows + columns - 1, dtype=np.float32) + 1) / ratio + (corner_xy[0] + corner_xy[1])  # x + y
+    away = np.abs(np.mod(along, HATCH_PERIOD) - HATCH_PERIOD / 2)  # along x; the line's own width is 1/sqrt(2) of it
+    line = np.clip((HATCH_LINE / 2 - away) * ratio + 0.5, 0.0, 1.0).astype(np.float32)
+    return sliding_window_view(line, columns)[:rows]
 
 
 @lru_cache(maxsize=4)

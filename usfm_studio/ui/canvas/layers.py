@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
 from usfm_studio.document.mask import Mask, changed_tiles
@@ -13,10 +13,12 @@ from usfm_studio.document.rasterise import Box
 from usfm_studio.ui.canvas import compose
 from usfm_studio.ui.canvas.contours import Loops
 from usfm_studio.ui.canvas.grid import Grid
-from usfm_studio.ui.canvas.outlines import Segments, draw_part, visible_loops
+from usfm_studio.ui.canvas.outlines import draw_part, reach_of
 from usfm_studio.ui.canvas.picture import Picture, WindowLevel
-from usfm_studio.ui.canvas.sampling import Sampler
 from usfm_studio.ui.canvas.styles import Look, SegmentStyle
+from usfm_studio.ui.canvas.tracing import Segments, Tracer
+
+_TAG_FINENESS = 3.0  # device pixels to which a tag must meet its outline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,22 +35,57 @@ class PictureLayer:
 
     def __init__(self) -> None:
         self.image = QImage()
-        self._made_for: tuple[Picture | None, Grid, Shown] | None = None
+        self._made_for: tuple[Picture | None, Shown] | None = None
+        self._grid: Grid | None = None
 
-    def refresh(self, picture: Picture | None, grid: Grid, shown: Shown) -> bool:
-        """Draw it again where picture, grid or window changed; True when it was."""
-        wanted = (picture, grid, shown)
-        if self._made_for == wanted:
-            return False
-        if (self.image.width(), self.image.height()) != grid.size_wh:
+    def refresh(self, picture: Picture | None, grid: Grid, shown: Shown) -> None:
+        """Draw again what is not there yet for this picture, grid and window."""
+        same = self._made_for == (picture, shown)
+        if same and self._grid == grid:
+            return
+        moved = moved_by(self._grid, grid) if same and self._grid is not None else None
+        parts: tuple[QRect, ...] = (QRect(0, 0, *grid.size_wh),)
+        if moved is not None:
+            self.image, parts = shifted(self.image, moved)
+        elif (self.image.width(), self.image.height()) != grid.size_wh:
             self.image = QImage(*grid.size_wh, QImage.Format.Format_RGB32)
-        background = QColor(shown.background)
-        if picture is None:
-            self.image.fill(background)
-        else:
-            picture.draw(self.image, grid, shown.window, shown.inverted, background)
-        self._made_for = wanted
-        return True
+        for part in parts:
+            draw_picture(self.image, part, picture, grid, shown)
+        self._made_for, self._grid = (picture, shown), grid
+
+
+def draw_picture(layer: QImage, part: QRect, picture: Picture | None, grid: Grid, shown: Shown) -> None:
+    """A part of the picture and of the ground around it."""
+    painter = QPainter(layer)
+    painter.fillRect(part, QColor(shown.background))
+    if picture is not None:
+        picture.draw(painter, part, grid, shown.window, shown.inverted)
+    painter.end()
+
+
+def moved_by(before: Grid, after: Grid) -> QPoint | None:
+    """Whole device pixels by which the image moved between two grids; None where more than that changed."""
+    if replace(before, placement=replace(before.placement, corner_view=after.placement.corner_view)) != after:
+        return None
+    (x0, y0), (x1, y1) = before.to_device(before.placement.corner_view), after.to_device(after.placement.corner_view)
+    x, y = round(x1 - x0), round(y1 - y0)
+    whole = abs(x1 - x0 - x) < 1e-3 and abs(y1 - y0 - y) < 1e-3
+    near = abs(x) < after.size_wh[0] // 2 and abs(y) < after.size_wh[1] // 2
+    return QPoint(x, y) if whole and near else None
+
+
+def shifted(image: QImage, by: QPoint, waiting: tuple[QRect, ...] = ()) -> tuple[QImage, tuple[QRect, ...]]:
+    """A layer moved by device pixels, and the parts of it to draw: those that came into view and those waiting."""
+    moved = QImage(image.size(), image.format())
+    painter = QPainter(moved)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+    painter.drawImage(by, image)
+    painter.end()
+    width, height = image.width(), image.height()
+    across = QRect(0 if by.x() > 0 else width + by.x(), 0, abs(by.x()), height)
+    along = QRect(0, 0 if by.y() > 0 else height + by.y(), width, abs(by.y()))
+    known = tuple(part.translated(by).intersected(moved.rect()) for part in waiting)
+    return moved, tuple(part for part in (across, along, *known) if not part.isEmpty())
 
 
 class SegmentLayer:
@@ -59,11 +96,12 @@ class SegmentLayer:
         self.opacity = 1.0
         self._without = 0
         self._look = Look(proposed=proposed)
-        self._segments = Segments(Mask.empty((1, 1)), (), {}, {}, exact_when_large=not proposed)
-        self._sampler = Sampler()
+        self._segments = Segments(Mask.empty((1, 1)), (), {}, {})
+        self._tracer = Tracer()
         self._grid: Grid | None = None
         self._stale: Box | None = None
         self._all_stale = True
+        self._exposed: tuple[QRect, ...] = ()  # came into view when the image moved
         self._loops: list[tuple[int, Loops]] | None = None
 
     @property
@@ -87,7 +125,7 @@ class SegmentLayer:
         if mask is self.mask and styles == self._segments.styles:
             return
         if mask.shape_rc != self.mask.shape_rc:
-            self._sampler.forget()
+            self._tracer.forget()
         self._segments = replace(self._segments, mask=mask, styles=styles)
         self._all_stale = True
         self.settle()
@@ -120,17 +158,17 @@ class SegmentLayer:
 
     def settle(self) -> None:
         """Count the segments again, after a stroke rather than during one: rims follow their sizes."""
-        areas = self._sampler.areas(self.mask)
+        areas = self._tracer.sampler.areas(self.mask)
         values = tuple(sorted(areas))
         rims = self._rims(areas)
-        if any(abs(rims[v] - self._segments.rims.get(v, 0.0)) > 0.5 for v in values if v in self._segments.rims):
+        if any(rims[v] != self._segments.rims[v] for v in values if v in self._segments.rims):
             self._all_stale = True
         self._segments = replace(self._segments, values=values, rims=rims)
         self._loops = None
 
     def forget(self) -> None:
         """Another frame comes: let go of the last one's tiles."""
-        self._sampler.forget()
+        self._tracer.forget()
 
     def set_without(self, value: int) -> None:
         """Leave one segment out (0: none): a proposal that a stroke has taken over."""
@@ -150,19 +188,19 @@ class SegmentLayer:
         """How it is drawn."""
         return self._look
 
-    def refresh(self, grid: Grid) -> QRect:
-        """Draw again what is stale; the device pixels that may have changed."""
+    def refresh(self, grid: Grid) -> None:
+        """Draw again what is stale."""
         if grid != self._grid:
             self._fit(grid)
-        part = QRect()
+        parts = [*self._exposed]
         if self._all_stale:
-            part = self.image.rect()
+            parts = [self.image.rect()]
         elif self._stale is not None:
-            part = grid.covering_box(self._stale, self._segments.reach(self._look))
-        if not part.isEmpty():
-            draw_part(self.image, part, grid, self._visible, self._sampler, self._look)
-        self._all_stale, self._stale = False, None
-        return part
+            parts.append(grid.covering_box(self._stale, reach_of(self._segments, self._look)))
+        for part in parts:
+            if not part.isEmpty():
+                draw_part(self.image, part, grid, self._visible, self._tracer, self._look)
+        self._all_stale, self._stale, self._exposed = False, None, ()
 
     def stale_rect(self, grid: Grid) -> QRect:
         """The device pixels that the next refresh will draw."""
@@ -170,15 +208,15 @@ class SegmentLayer:
             return QRect(0, 0, *grid.size_wh)
         if self._stale is None:
             return QRect()
-        return grid.covering_box(self._stale, self._segments.reach(self._look))
+        return grid.covering_box(self._stale, reach_of(self._segments, self._look))
 
     def loops(self, grid: Grid) -> list[tuple[int, Loops]]:
-        """The outlines that show in the view, by value, in view points."""
+        """The outlines that show in the view, by value, in view points: good enough to hang tags on."""
         if grid != self._grid:
             self._fit(grid)
         if self._loops is None:
             view = grid.view_rect(QRect(0, 0, *grid.size_wh))
-            self._loops = list(visible_loops(view, grid, self._visible, self._sampler, reach=0.0))
+            self._loops = self._tracer.part(view, grid, self._visible, 0.0, _TAG_FINENESS)
         return self._loops
 
     def draw(self, painter: QPainter, part: QRect) -> None:
@@ -195,13 +233,18 @@ class SegmentLayer:
         return replace(self._segments, values=tuple(v for v in self._segments.values if v != self._without))
 
     def _fit(self, grid: Grid) -> None:
+        """Take another grid: where the image only moved, move what is drawn and mark what came into view."""
+        moved = None if self._all_stale or self._grid is None else moved_by(self._grid, grid)
+        self._grid = grid
+        self._loops = None
+        if moved is not None:
+            self.image, self._exposed = shifted(self.image, moved, self._exposed)
+            return
         if (self.image.width(), self.image.height()) != grid.size_wh:
             self.image = QImage(*grid.size_wh, QImage.Format.Format_ARGB32_Premultiplied)
             self.image.fill(Qt.GlobalColor.transparent)
-        self._grid = grid
         self._all_stale = True
-        self._loops = None
-        self._segments = replace(self._segments, rims=self._rims(self._sampler.areas(self.mask)))
+        self._segments = replace(self._segments, rims=self._rims(self._tracer.sampler.areas(self.mask)))
 
     def _rims(self, areas: Mapping[int, int]) -> dict[int, float]:
         if self._grid is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +9,9 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, QDataStream, QPoint, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPen
 
-from usfm_studio.document.mask import Mask
 from usfm_studio.ui.canvas import compose
-from usfm_studio.ui.canvas.contours import Loops, outline
-from usfm_studio.ui.canvas.grid import Grid
-from usfm_studio.ui.canvas.picture import PIXELS_SHOW_FROM
-from usfm_studio.ui.canvas.sampling import Sampler, step_for
+from usfm_studio.ui.canvas.contours import Loops
+from usfm_studio.ui.canvas.grid import Grid, Rect
 from usfm_studio.ui.canvas.styles import (
     HALO_PX,
     PEEK_ALPHA,
@@ -26,41 +22,30 @@ from usfm_studio.ui.canvas.styles import (
     SegmentStyle,
     style_of,
 )
+from usfm_studio.ui.canvas.tracing import POINT_EVERY, Segments, Tracer
 
 _OUTLINE_REACH = 4.0  # logical pixels: half the widest outline with its halo, and a little
-_POINT_EVERY = 6.0  # device pixels between two points of a drawn outline, where it hardly bends
-_BEND = 0.3  # device pixels that count as a bend
-_EASE_MARGIN = 4  # samples around what is drawn, so that easing does not feel the cut
 _JOIN = Qt.PenJoinStyle.BevelJoin  # outlines bend little from point to point, and round joins cost twice as much
 _FRACTION = 4  # binary digits of a point's position within a pixel
 _ELEMENT = np.dtype([("kind", ">i4"), ("x", ">f8"), ("y", ">f8")])
 
 
-@dataclass(frozen=True, slots=True)
-class Segments:
-    """What a layer shows: a mask, the values to draw, their styles and the widths of their rims."""
-
-    mask: Mask
-    values: tuple[int, ...]
-    styles: Mapping[int, SegmentStyle]
-    rims: Mapping[int, float]
-    exact_when_large: bool = True  # outlines along pixel borders once pixels show
-
-    def reach(self, look: Look) -> float:
-        """How far, in logical pixels, a changed pixel can change what is drawn."""
-        rims = self.rims.values() if look.overlay is Overlay.FULL else ()
-        return max(rims, default=0.0) + _OUTLINE_REACH
+def reach_of(segments: Segments, look: Look) -> float:
+    """How far, in logical pixels, a changed pixel can change what is drawn."""
+    rims = segments.rims.values() if look.overlay is Overlay.FULL else ()
+    return max(rims, default=0.0) + _OUTLINE_REACH
 
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
     loops: Loops
-    line: QPainterPath  # what is stroked: the loops, or their part that shows
+    shown: QPainterPath  # the part of the loops that shows
+    line: QPainterPath  # what is stroked in colour: that part, or all where it has dashes
     value: int
     style: SegmentStyle
 
 
-def draw_part(layer: QImage, part: QRect, grid: Grid, segments: Segments, sampler: Sampler, look: Look) -> None:
+def draw_part(layer: QImage, part: QRect, grid: Grid, segments: Segments, tracer: Tracer, look: Look) -> None:
     """Clear a part (device pixels) of an ARGB32_Premultiplied layer and draw its segments there."""
     painter = QPainter(layer)
     painter.setClipRect(part)
@@ -68,17 +53,7 @@ def draw_part(layer: QImage, part: QRect, grid: Grid, segments: Segments, sample
     painter.fillRect(part, Qt.GlobalColor.transparent)
     painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
     if look.overlay is not Overlay.NONE and segments.values:
-        rect = grid.view_rect(part)
-        longest = max(2 * _POINT_EVERY, max(grid.pixels_per_image_pixel)) / grid.ratio  # way between two points
-        drawn = [
-            _Drawn(
-                loops,
-                to_path(loops, None if look.proposed else _near(loops, rect, longest + _OUTLINE_REACH)),
-                value,
-                style_of(segments.styles, value),
-            )
-            for value, loops in visible_loops(rect, grid, segments, sampler, segments.reach(look))
-        ]
+        drawn = _drawn(grid.view_rect(part), grid, segments, tracer, look)
         if look.overlay is Overlay.FULL:
             for item in drawn:
                 _draw_rim(painter, part, grid, item, segments.rims.get(item.value, compose.NARROWEST), look)
@@ -89,32 +64,20 @@ def draw_part(layer: QImage, part: QRect, grid: Grid, segments: Segments, sample
     painter.end()
 
 
-def visible_loops(
-    rect: tuple[float, float, float, float], grid: Grid, segments: Segments, sampler: Sampler, reach: float
-) -> Iterable[tuple[int, Loops]]:
-    """For each value that shows in a part of the view: its outlines there, in view points.
-
-    Where the part cuts a segment, its outline runs along the cut, `reach` logical pixels outside.
-    """
-    placement = grid.placement
-    finest = min(grid.pixels_per_image_pixel)
-    step = step_for(max(grid.pixels_per_image_pixel))
-    margin = reach + _EASE_MARGIN * step * finest / grid.ratio
-    grown = (rect[0] - margin, rect[1] - margin, rect[2] + margin, rect[3] + margin)
-    ids, corner = sampler.part(segments.mask, placement.view_to_box(grown), step)
-    if not ids.size:
-        return
-    sx, sy = placement.scale_xy
-    smooth = min(sx, sy) < PIXELS_SHOW_FROM or not segments.exact_when_large
-    middle = (step - 1) / 2
-    offset = placement.image_to_view((corner[0] + middle, corner[1] + middle))
-    for value in segments.values:
-        if style_of(segments.styles, value).visible:
-            loops = outline(ids == value, smooth)
-            if len(loops):
-                pitch = step * finest  # device pixels between two samples
-                thin = loops.thinned(int(_POINT_EVERY / pitch), _BEND / pitch)
-                yield value, thin.mapped((sx * step, sy * step), offset)
+def _drawn(rect: Rect, grid: Grid, segments: Segments, tracer: Tracer, look: Look) -> list[_Drawn]:
+    """What to draw in a part of the view. Dashed outlines are whole, so that their dashes stay in place."""
+    if look.proposed:
+        found = tracer.whole(grid, segments)
+    else:
+        found = tracer.part(rect, grid, segments, reach_of(segments, look))
+    longest = max(2 * POINT_EVERY, *grid.pixels_per_image_pixel) / grid.ratio  # way between two points
+    drawn = []
+    for value, loops in found:
+        near = _near(loops, rect, longest + _OUTLINE_REACH)
+        shown = to_path(loops, near)
+        line = to_path(loops) if look.proposed and near.any() else shown
+        drawn.append(_Drawn(loops, shown, line, value, style_of(segments.styles, value)))
+    return drawn
 
 
 def to_path(loops: Loops, kept: NDArray[np.bool_] | None = None) -> QPainterPath:
@@ -143,7 +106,7 @@ def to_path(loops: Loops, kept: NDArray[np.bool_] | None = None) -> QPainterPath
     return path
 
 
-def _near(loops: Loops, rect: tuple[float, float, float, float], reach: float) -> NDArray[np.bool_]:
+def _near(loops: Loops, rect: Rect, reach: float) -> NDArray[np.bool_]:
     """Which points of the loops lie within `reach` of a part of the view."""
     x, y = loops.points[:, 0], loops.points[:, 1]
     near: NDArray[np.bool_] = (x > rect[0] - reach) & (x < rect[2] + reach)
@@ -163,7 +126,7 @@ def _draw_outlines(painter: QPainter, drawn: list[_Drawn], look: Look) -> None:
         halo = QColor(0, 0, 0, round(255 * look.halo_alpha))
         pen = QPen(halo, _width(item, look) + 2 * HALO_PX, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap)
         pen.setJoinStyle(_JOIN)
-        painter.strokePath(item.line, pen)
+        painter.strokePath(item.shown, pen)
     for item in drawn:
         painter.strokePath(item.line, _pen(QColor(item.style.colour), _width(item, look), look))
 
@@ -199,7 +162,7 @@ def _draw_rim(painter: QPainter, part: QRect, grid: Grid, item: _Drawn, width: f
         painter.drawImage(QRectF(x, y, columns * grid.ratio / ratio, rows * grid.ratio / ratio), image)
 
 
-def _rim_area(rect: tuple[float, float, float, float], loops: Loops, width: float) -> QRectF:
+def _rim_area(rect: Rect, loops: Loops, width: float) -> QRectF:
     """Whole logical pixels of the part and the rim's width around it, as far as the loops reach."""
     (left, top), (right, bottom) = loops.points.min(axis=0).tolist(), loops.points.max(axis=0).tolist()
     reach = width + 2

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRect
-from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtGui import QImage, QPainter
 
 from usfm_studio.document.frame import Pixels
 from usfm_studio.ui.canvas.grid import Grid
@@ -60,21 +60,16 @@ class Picture:
         """(rows, columns)."""
         return self.pixels.shape[0], self.pixels.shape[1]
 
-    def draw(self, layer: QImage, grid: Grid, shown: WindowLevel, inverted: bool, background: QColor) -> None:
-        """Fill a layer (RGB32, of the grid's size) with the image and the background around it."""
-        layer.fill(background)
+    def draw(self, painter: QPainter, part: QRect, grid: Grid, shown: WindowLevel, inverted: bool) -> None:
+        """Draw what of the image lies in a part (device pixels) of the grid."""
         x0, y0, x1, y1 = grid.device_rect(grid.placement.box_to_view((0, 0, self.shape_rc[1], self.shape_rc[0])))
-        target = QRect(round(x0), round(y0), round(x1) - round(x0), round(y1) - round(y0)).intersected(layer.rect())
+        target = QRect(round(x0), round(y0), round(x1) - round(x0), round(y1) - round(y0)).intersected(part)
         if target.isEmpty():
             return
-        scaled = self._scaled(target, grid)
-        grey = self._windowed(scaled, shown, inverted)
+        grey = self._windowed(self._scaled(target, grid), shown, inverted)
         rows, columns = grey.shape[:2]
         kind = QImage.Format.Format_Grayscale8 if grey.ndim == 2 else QImage.Format.Format_RGB888
-        image = QImage(grey.data, columns, rows, grey.strides[0], kind)
-        painter = QPainter(layer)
-        painter.drawImage(target.topLeft(), image)
-        painter.end()
+        painter.drawImage(target.topLeft(), QImage(grey.data, columns, rows, grey.strides[0], kind))
 
     def _scaled(self, target: QRect, grid: Grid) -> Pixels:
         fx, fy = grid.pixels_per_image_pixel
