@@ -189,6 +189,17 @@ def test_another_frame_during_a_stroke_ends_it_on_its_own_frame(make_canvas):
     assert [c.edit.frame.index for c in commits] == [4]
 
 
+def test_another_frame_does_not_show_the_last_ones_mask(make_canvas):
+    mask = paint_spans(Mask.empty((240, 320)), disc((160.0, 120.0), 60), 1).mask
+    canvas = make_canvas(accepted=mask, key=FrameId("a" * 64, 4))
+    canvas.set_tool(Brush())
+    canvas.set_segment(2, "Choroid plexus")
+    commits = collect(canvas)
+    canvas.show_frame(a_frame(seed=2), FrameId("a" * 64, 5))
+    Mouse(canvas).drag(QPoint(300, 200), QPoint(310, 200))
+    assert commits[0].mask.area_px(1) == 0
+
+
 def test_losing_the_focus_during_a_stroke_forgets_it(make_canvas):
     canvas = make_canvas()
     mouse = Mouse(canvas)

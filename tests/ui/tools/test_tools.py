@@ -165,6 +165,12 @@ class TestBrush:
         assert "segment" in answers[0].why
         assert gesture is None
 
+    @pytest.mark.parametrize("tool", [Brush(), ERASER, Polygon(), Lasso()], ids=lambda t: t.name)
+    def test_nothing_is_painted_into_what_is_locked(self, tool):
+        answers, gesture = play(tool, drag((80, 100), (99, 100)), a_scene(locked="The project is read-only."))
+        assert answers[0] == Nothing(why="The project is read-only.")
+        assert gesture is None
+
     def test_escape_forgets_the_stroke(self):
         answers, gesture = play(Brush(), [*drag((80, 100), (99, 100))[:-1], Cancel()], a_scene())
         assert answers[-1] == Nothing()

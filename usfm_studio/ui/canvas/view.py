@@ -85,7 +85,6 @@ class CanvasView(QWidget):
         self._key: FrameId | None = None
         self._scene_kept = Scene(frame=FrameId("", 0), mask=Mask.empty((1, 1)))
         self._bits = 8
-        self._peeking = False
         self._told: tuple[bool, Hints, float] = (False, (), 0.0)
         self._stage = Stage()
         self._navigation = Navigation()
@@ -108,14 +107,15 @@ class CanvasView(QWidget):
         """Another frame: (rows, columns) or (rows, columns, 3), uint8 or uint16; None for none.
 
         A stroke under way ends first and is kept. `pixel_aspect` is a pixel's width over its height, `bits` the
-        stored bits of a sample. Window and level stay while the frames are of one file. Masks follow by `set_masks`.
+        stored bits of a sample. Window and level stay while the frames are of one file. The masks of another frame
+        are empty until `set_masks` tells them.
         """
         if key != self._key:
             self._end_gesture()
             self._stage.accepted.forget()
             self._stage.proposed.forget()
-        same_file = key is not None and self._key is not None and key.source == self._key.source
-        self._key = key
+        before, self._key = self._key, key
+        same_file = key is not None and before is not None and key.source == before.source
         self._stage.picture = None if pixels is None else Picture(pixels)
         self._scene_kept = replace(self._scene_kept, frame=key or FrameId("", 0))
         if pixels is not None:
@@ -124,7 +124,7 @@ class CanvasView(QWidget):
             self._bits = bits or (8 if pixels.dtype.itemsize == 1 else 16)
             if not same_file:
                 self.reset_window_level()
-            if self._scene_kept.mask.shape_rc != shape:
+            if key != before or self._scene_kept.mask.shape_rc != shape:
                 self.set_masks(Mask.empty(shape), None, self._stage.styles)
         self._placed()
 
@@ -170,8 +170,8 @@ class CanvasView(QWidget):
 
     def set_overlay(self, overlay: Overlay) -> None:
         """Outline and rim, outlines alone, or nothing."""
-        self._stage.overlay = overlay
-        self._show_overlay()
+        self._stage.overlay, self._stage.tags_stale = overlay, True
+        self.update()
 
     @property
     def overlay(self) -> Overlay:
@@ -269,9 +269,12 @@ class CanvasView(QWidget):
         self._scene_kept = replace(self._scene_kept, segment=value, segment_name=name, layer=layer)
         self._mark_moved()
 
-    def set_painting(self, *, overwrite: bool, pressure_sizes: bool) -> None:
-        """Whether painting may replace other segments, and whether the pen's pressure sizes the brush."""
-        self._scene_kept = replace(self._scene_kept, overwrite=overwrite, pressure_sizes=pressure_sizes)
+    def set_painting(self, *, overwrite: bool = False, pressure_sizes: bool = False, locked: str = "") -> None:
+        """Whether painting may replace other segments, whether the pen's pressure sizes the brush, and why nothing
+        may be painted (told to whoever tries; empty: it may).
+        """
+        kept = self._scene_kept
+        self._scene_kept = replace(kept, overwrite=overwrite, pressure_sizes=pressure_sizes, locked=locked)
 
     def set_brush_size(self, diameter_px: float) -> None:
         """Diameter of brush and eraser in image pixels."""
@@ -358,8 +361,8 @@ class CanvasView(QWidget):
 
     def set_peek(self, on: bool) -> None:
         """Thin lines instead of overlays, while a key is held."""
-        self._peeking = on
-        self._show_overlay()
+        self._stage.peeking, self._stage.tags_stale = on, True
+        self.update()
 
     def tapped(self, key: str) -> None:
         """A key that acts while held was only tapped."""
@@ -446,11 +449,6 @@ class CanvasView(QWidget):
         line = f"W {shown.window:.0f}  L {shown.level:.0f} · {100 * self.zoom:.0f} %"
         view = QRectF(self.rect())
         return self._stage.settle(self._navigation.grid, view, self._navigation.margins, line, self._mark.at)
-
-    def _show_overlay(self) -> None:
-        self._stage.peeking = self._peeking
-        self._stage.tags_stale = True
-        self.update()
 
     def _mark_moved(self) -> None:
         """The pointer's mark or the open outline may look different: repaint the old one and the new one."""

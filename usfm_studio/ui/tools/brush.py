@@ -91,8 +91,9 @@ class Brush:
 
     def _begin(self, event: Press, gesture: Gesture | None, scene: Scene) -> tuple[Gesture | None, Answer]:
         erasing = True if event.eraser_end else self.erases != event.modifiers.ctrl
-        if not strokes.ready(scene, erasing):
-            return gesture, strokes.CHOOSE_FIRST
+        refused = strokes.refusal(scene, erasing)
+        if refused is not None:
+            return gesture, refused
         base, adopted = strokes.begin(scene)
         radius = _radius(scene, event.pressure)
         if event.modifiers.shift and isinstance(gesture, Rest):

@@ -75,8 +75,9 @@ class Lasso:
 
     def _begin(self, event: Press, scene: Scene) -> tuple[Gesture | None, Answer]:
         removes = event.modifiers.ctrl or event.eraser_end
-        if not strokes.ready(scene, removes):
-            return None, strokes.CHOOSE_FIRST
+        refused = strokes.refusal(scene, removes)
+        if refused is not None:
+            return None, refused
         return _shown(Loop(points=(event.xy,), removes=removes))
 
     def _close(self, gesture: Loop, scene: Scene) -> Answer:

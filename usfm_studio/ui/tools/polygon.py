@@ -91,8 +91,9 @@ class Polygon:
 
     def _first(self, event: Press, scene: Scene) -> tuple[Gesture | None, Answer]:
         removes = event.modifiers.ctrl or event.eraser_end
-        if not strokes.ready(scene, removes):
-            return None, strokes.CHOOSE_FIRST
+        refused = strokes.refusal(scene, removes)
+        if refused is not None:
+            return None, refused
         return _shown(Points(points=(event.xy,), pointer=event.xy, removes=removes))
 
     def _close(self, gesture: Points, scene: Scene) -> tuple[Gesture | None, Answer]:

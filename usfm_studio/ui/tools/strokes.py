@@ -15,9 +15,11 @@ CHOOSE_FIRST = Nothing(why="Choose or add a segment first: there is nothing to p
 CHANGED_UNDER = Nothing(why="The outline was changed elsewhere during the stroke. Draw the stroke again.")
 
 
-def ready(scene: Scene, erasing: bool) -> bool:
-    """True when the scene says what to paint; an eraser needs no segment (it then erases any)."""
-    return erasing or scene.segment > 0
+def refusal(scene: Scene, erasing: bool) -> Nothing | None:
+    """Why nothing can be painted now, or None where it can; an eraser needs no segment (it then erases any)."""
+    if scene.locked:
+        return Nothing(why=scene.locked)
+    return None if erasing or scene.segment > 0 else CHOOSE_FIRST
 
 
 def begin(scene: Scene) -> tuple[Mask, int]:

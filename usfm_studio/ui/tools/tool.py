@@ -89,6 +89,7 @@ class Scene:
     brush_px: float = 20.0  # diameter
     overwrite: bool = False  # painting may replace other segments
     pressure_sizes: bool = False
+    locked: str = ""  # why nothing may be painted (a read-only project), empty where it may
     reach_px: float = 6.0  # how near the pointer must come to a vertex to take hold of it
 
 
