@@ -41,6 +41,7 @@ class Tokens:
     on_signal: str = "#0B0D0F"
     focus: str = "#FFD166"
     shadow: str = "#000000"
+    knob: str = "#E6E8EB"  # of a switch that is off
     plate: str = "#0B0D0F"  # behind texts on the canvas, at 72 % (tags 84 %)
     on_plate: str = "#FFFFFF"
     on_plate_muted: str = "#C3C9D0"
@@ -77,6 +78,7 @@ HIGH_CONTRAST = replace(
     warning="#FFC65C",
     error="#FF9C9C",
     info_ground="#1C2247",
+    knob="#FFFFFF",
     focus="#FFE08A",
     outline_px=3.0,
     framed=True,
@@ -113,6 +115,7 @@ LIGHT = replace(
     error_ground="#FCE3E4",
     info_ground="#E3E7FF",
     on_signal="#FFFFFF",
+    knob="#FFFFFF",
     focus="#B25E00",
 )
 

@@ -47,9 +47,7 @@ class Switch(Pressable):
         elif on:
             fill, knob = paint.blend("accent", "accent_hover", self.lit), colour("on_accent")
         else:
-            fill, knob = paint.blend("line2", "line_hover", self.lit), colour("text")
-        if self.isEnabled() and not on and fill.lightness() > 100 and knob.lightness() < 60:
-            knob = colour("#FFFFFF")  # light theme: a pale knob on a grey ground
+            fill, knob = paint.blend("line2", "line_hover", self.lit), colour("knob")
         rect = QRectF(self.rect())
         paint.ground(painter, rect, 9, fill)
         running = self._knob.state() == QVariantAnimation.State.Running
