@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
@@ -28,6 +29,8 @@ def plain_menu(parent: QWidget, title: str = "") -> QMenu:
     """An empty menu in our look."""
     menu = QMenu(title, parent)
     menu.setToolTipsVisible(True)
+    menu.setWindowFlag(Qt.WindowType.FramelessWindowHint)
+    menu.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
     return menu
 
 

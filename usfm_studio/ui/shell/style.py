@@ -48,6 +48,12 @@ QMenu::icon {{ padding-left: 10px; }}
 QMenu::item:checked {{ background: {t.hover}; }}
 QMenu::item:checked:selected {{ background: {t.selected}; }}
 QMenu::separator {{ height: 1px; background: {t.line2}; margin: 4px 8px; }}
+QComboBox {{ combobox-popup: 0; }}
+QComboBox QAbstractItemView {{ background: {t.raised}; border: 1px solid {t.line2}; border-radius: {RADIUS}px;
+  padding: 3px; outline: 0; }}
+QComboBox QAbstractItemView::item {{ min-height: 30px; padding: 0 6px; border-radius: {RADIUS}px; color: {t.text}; }}
+QComboBox QAbstractItemView::item:hover, QComboBox QAbstractItemView::item:selected {{ background: {t.selected};
+  color: {t.text}; }}
 QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
 QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
 QScrollBar::handle {{ background: {t.line2}; border-radius: 3px; margin: 2px; }}
