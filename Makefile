@@ -7,7 +7,7 @@ TESTING := OMP_WAIT_POLICY=PASSIVE QT_QPA_PLATFORM=offscreen
 PYTEST := $(TESTING) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal -rs
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo tour lint format test test-all bench clean
+.PHONY: help setup setup-test demo tour lint format test test-all bench docs clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,6 +49,9 @@ test-all: lint ## lint and all tests
 
 bench: setup-test ## every benchmark: a claim, a baseline and their ratio
 	@for file in benchmarks/*.py; do echo "== $$file"; $(TESTING) $(BIN)/python "$$file" || exit 1; done
+
+docs: setup-test ## pages that are made from code
+	$(BIN)/python scripts/write_shortcuts.py
 
 clean: ## remove caches and the tour's pictures; .venv stays
 	rm -rf .cache .hypothesis .import_linter_cache .ruff_cache .mypy_cache build dist tour-out
