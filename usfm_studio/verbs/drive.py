@@ -65,6 +65,8 @@ class _Driver:
             raise Interrupted("Stopped", "you asked for it", "What was finished is kept.")
 
     def _wait(self, wish: Await) -> Any:
+        if not wish.ticket.done():
+            self._heed()
         while True:
             try:
                 wish.ticket.exception(timeout=POLL_S)

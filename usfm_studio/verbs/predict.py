@@ -25,6 +25,7 @@ from usfm_studio.verbs.steps import Event, Failure, Steps, answer, progress
 
 BATCH = 4
 KINDS = ("masks", "labels", "probabilities", "enhanced")
+WRITTEN = ("*.png", "*.npz", "labels.csv", "schema.toml")
 ABLE: Mapping[str, tuple[str, ...]] = {
     "segmentation": ("masks", "probabilities"),
     "labels": ("labels",),
@@ -74,7 +75,8 @@ def run(arguments: PredictArguments, house: House) -> Steps[PredictResult]:
     card = read_card(model)
     kind = _kind(arguments.kind, card)
     _refuse_file(arguments.out)
-    sweep_beside(arguments.out, "*")
+    for name in WRITTEN:
+        sweep_beside(arguments.out, name)
     jobs, failed = yield from _jobs(arguments, house)
     yield from answer(house.engine.warm(model))
     work = _Work(house, model, card, kind, arguments.out, failed)

@@ -17,6 +17,8 @@ from usfm_studio.project.project import Project
 
 READER = "reader"
 LABEL_CERTAIN = 0.5
+GIVEN = frozenset({"accepted", "imported", "edited"})
+"""Steps after which drawing is a correction of what was there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +79,15 @@ def accept(project: Project, frame: FrameId, values: Iterable[int] | None = None
     proposal = project.proposal(frame)
     if waiting is None or proposal is None:
         return None
-    wanted = tuple(v for v in waiting.values if values is None or v in set(values))
-    labels = _likely_labels(project, waiting) if values is None or wanted == waiting.values else ()
+    wanted = _wanted(waiting, values)
+    if values is not None and not wanted:
+        return None
+    everything = wanted == waiting.values
+    labels = _likely_labels(project, waiting) if everything else ()
     before = project.annotation(frame)
     decisions = dict(before.decisions)
     decisions |= {f"{proposal.model}:segment:{v}": Decision.ACCEPTED for v in wanted}
-    if labels:
+    if everything:
         decisions |= {
             f"{proposal.model}:label:{name}": Decision.ACCEPTED if name in labels else Decision.REJECTED
             for name in waiting.labels
@@ -105,7 +110,9 @@ def reject(project: Project, frame: FrameId, values: Iterable[int] | None = None
     waiting = proposed(project, frame)
     if waiting is None:
         return None
-    wanted = tuple(v for v in waiting.values if values is None or v in set(values))
+    wanted = _wanted(waiting, values)
+    if values is not None and not wanted:
+        return None
     before = project.annotation(frame)
     decisions = dict(before.decisions)
     decisions |= {f"{waiting.model}:segment:{v}": Decision.REJECTED for v in wanted}
@@ -175,8 +182,9 @@ def hand_work(project: Project, edit: PaintTiles, who: str = READER) -> Edit:
         for value in _touched(edit) & set(proposal.mask.values()):
             decisions.setdefault(f"{proposal.model}:segment:{value}", Decision.ACCEPTED)
     state = State.DOING if before.state in (State.TODO, State.NOTHING) else before.state
-    drawn = before.provenance[-1:] and before.provenance[-1].what == "drawn"
-    steps = before.provenance if drawn else (*before.provenance, Provenance(who=who, when=now(), what="drawn"))
+    what = "edited" if {step.what for step in before.provenance} & GIVEN else "drawn"
+    said = any(step.what == what and step.who == who for step in before.provenance[-1:])
+    steps = before.provenance if said else (*before.provenance, Provenance(who=who, when=now(), what=what))
     after = replace(before, decisions=MappingProxyType(decisions), state=state, provenance=steps)
     if after == before:
         return edit
@@ -192,6 +200,11 @@ def _touched(edit: PaintTiles) -> set[int]:
         differ = old != new
         found.update(np.unique(old[differ]).tolist(), np.unique(new[differ]).tolist())
     return found - {0}
+
+
+def _wanted(waiting: ProposedFrame, values: Iterable[int] | None) -> tuple[int, ...]:
+    asked = waiting.values if values is None else frozenset(values)
+    return tuple(value for value in waiting.values if value in asked)
 
 
 def _finished_state(project: Project, frame: FrameId, painted: PaintTiles | None) -> State:
