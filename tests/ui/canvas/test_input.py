@@ -14,8 +14,6 @@ from PySide6.QtWidgets import QApplication
 
 from tests.ui.canvas.conftest import Mouse, a_frame
 from usfm_studio.document.frame import FrameId
-from usfm_studio.ui.canvas.momentary import Momentary
-from usfm_studio.ui.canvas.styles import Overlay
 from usfm_studio.ui.canvas.view import CanvasView
 from usfm_studio.ui.tools.brush import Brush
 
@@ -161,45 +159,25 @@ class TestMouse:
 
 
 class TestKeys:
-    def test_holding_space_moves_the_image_and_a_tap_plays(self, make_canvas):
+    def test_while_the_hand_is_held_dragging_moves_the_image(self, make_canvas):
         canvas = make_canvas()
         canvas.set_tool(Brush())
         canvas.set_segment(1, "Fetal head")
         canvas.zoom_by(3, QPointF(350, 250))
-        taps, commits, place = heard(canvas.key_tapped), heard(canvas.commits), canvas.placement
-        QTest.keyPress(canvas, Qt.Key.Key_Space)
+        commits, place = heard(canvas.commits), canvas.placement
+        canvas.hold_hand(True)
         Mouse(canvas).drag(QPoint(300, 200), QPoint(340, 230))
-        QTest.keyRelease(canvas, Qt.Key.Key_Space)
+        canvas.hold_hand(False)
         assert canvas.placement != place
         assert commits == []
-        assert taps == []
-        QTest.keyClick(canvas, Qt.Key.Key_Space)
-        assert taps == ["Space"]
 
-    def test_holding_x_peeks(self, make_canvas):
-        canvas = make_canvas()
-        QTest.keyPress(canvas, Qt.Key.Key_X)
-        assert canvas._stage.drawn is Overlay.PEEK
-        QTest.keyRelease(canvas, Qt.Key.Key_X)
-        assert canvas._stage.drawn is Overlay.FULL
-
-    @pytest.mark.parametrize(
-        ("key", "larger"),
-        [
-            (Qt.Key.Key_Plus, True),
-            (Qt.Key.Key_Equal, True),
-            (Qt.Key.Key_BracketRight, True),
-            (Qt.Key.Key_Minus, False),
-            (Qt.Key.Key_BracketLeft, False),
-        ],
-    )
-    def test_plus_minus_and_brackets_size_the_brush(self, make_canvas, key, larger):
+    def test_the_brush_grows_and_shrinks_step_by_step(self, make_canvas):
         canvas = make_canvas()
         sizes = heard(canvas.brush_size_changed)
         canvas.set_brush_size(20)
-        QTest.keyClick(canvas, key)
-        assert (sizes[-1] > 20) == larger
-        assert sizes[-1] != 20
+        canvas.step_brush(1)
+        canvas.step_brush(-1)
+        assert sizes == [20, 23, 20]
 
     def test_the_smallest_brush_grows_pixel_by_pixel(self, make_canvas):
         canvas = make_canvas()
@@ -251,24 +229,6 @@ class TestKeys:
         assert canvas.grab().toImage() != plus
         QTest.keyRelease(canvas, Qt.Key.Key_Control)
         assert canvas.grab().toImage() == plus
-
-
-def test_a_tap_is_short_and_unused():
-    now = [0.0]
-    keys = Momentary(lambda: now[0])
-    assert keys.press(1)
-    assert not keys.press(1)  # the key repeats
-    now[0] = 0.1
-    assert keys.release(1)
-    keys.press(1)
-    now[0] = 0.5
-    assert not keys.release(1)
-    keys.press(1)
-    keys.used(1)
-    assert not keys.release(1)
-    keys.press(1)
-    keys.forget()
-    assert not keys.release(1)
 
 
 class Pen:

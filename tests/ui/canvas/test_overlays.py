@@ -17,7 +17,7 @@ from usfm_studio.ui.canvas.coordinates import Placement
 from usfm_studio.ui.canvas.picture import WindowLevel
 from usfm_studio.ui.canvas.styles import Overlay
 from usfm_studio.ui.canvas.texts import CornerTexts
-from usfm_studio.ui.shell.theme import apply_theme
+from usfm_studio.ui.shell.theme import apply_theme, set_motion
 
 SHAPE = (240, 320)
 WHITE = np.full(SHAPE, 200, np.uint8)
@@ -188,6 +188,19 @@ def test_opacity_weakens_all_overlays(make_canvas):
     strong = across(canvas).min()
     canvas.set_opacity(0.3)
     assert across(canvas).min() > strong + 60
+
+
+def test_a_new_proposal_fades_in_and_those_of_another_frame_are_there_at_once(make_canvas, qtbot):
+    canvas = make_canvas(WHITE)
+    set_motion(True)
+    shares = []
+    canvas.set_masks(Mask.empty(SHAPE), a_box(1), STYLES, {1: 0.9})
+    shares.append(canvas._stage.arrival)
+    qtbot.waitUntil(lambda: canvas._stage.arrival == 1.0, timeout=5000)
+    assert shares[0] < 1.0
+    canvas.show_frame(WHITE, FrameId("e" * 64, 0))
+    canvas.set_masks(Mask.empty(SHAPE), a_box(1, 40), STYLES, {1: 0.9})
+    assert canvas._stage.arrival == 1.0
 
 
 class TestTags:

@@ -8,21 +8,12 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QNativeGestureEvent, QTabletEvent, QTouchEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
-from usfm_studio.ui.canvas.momentary import Momentary
 from usfm_studio.ui.canvas.pen import PenWatch
 from usfm_studio.ui.canvas.pointer import Pointer, Steered, modifiers_of
 from usfm_studio.ui.canvas.touch import Touch
 from usfm_studio.ui.tools.tool import Cancel, Key, Modifiers
 
 _GESTURE_KEYS = {Qt.Key.Key_Return: "Enter", Qt.Key.Key_Enter: "Enter", Qt.Key.Key_Backspace: "Backspace"}
-_SIZE_KEYS = {
-    Qt.Key.Key_Plus: 1,
-    Qt.Key.Key_Equal: 1,
-    Qt.Key.Key_BracketRight: 1,
-    Qt.Key.Key_Minus: -1,
-    Qt.Key.Key_BracketLeft: -1,
-}
-_HELD_KEYS = {Qt.Key.Key_X: "X", Qt.Key.Key_Space: "Space"}
 _MODIFIER_KEYS = (Qt.Key.Key_Control, Qt.Key.Key_Shift, Qt.Key.Key_Alt)
 _MOUSE = (
     QEvent.Type.MouseButtonPress,
@@ -44,15 +35,6 @@ class Keyed(Steered, Protocol):
     def leave_tool(self) -> None:
         """Escape with nothing to cancel."""
 
-    def set_peek(self, on: bool) -> None:
-        """Thin lines instead of overlays, while a key is held."""
-
-    def tapped(self, key: str) -> None:
-        """A key that acts while held was only tapped."""
-
-    def hold_hand(self, on: bool) -> None:
-        """The key that moves the image is down or up."""
-
     def modifiers_changed(self, modifiers: Modifiers) -> None:
         """Ctrl, Shift or Alt went down or up."""
 
@@ -65,7 +47,6 @@ class Input:
         self._pointer = Pointer(steered)
         self._pen = PenWatch(self._pointer.pen_left, canvas)
         self._touch = Touch(steered, canvas)
-        self._momentary = Momentary()
 
     @property
     def held(self) -> str:
@@ -109,7 +90,6 @@ class Input:
                 self._pointer.move(event)
             case _:
                 self._pointer.release(event)
-        self._momentary.used(Qt.Key.Key_Space)
         event.accept()
         return False  # the widget still gets it, so that a click gives it the focus
 
@@ -120,78 +100,31 @@ class Input:
             if self._pointer.held == "tool":
                 self._canvas.use_tool(Cancel())
             self._pointer.let_go()
-            self._momentary.forget()
-            self._canvas.set_peek(False)
-            self._canvas.hold_hand(False)
 
     def _key(self, event: QKeyEvent) -> bool:
-        match event.type():
-            case QEvent.Type.ShortcutOverride:
-                if not self._claims(event):
-                    return False
+        """Keys of a gesture under way; all others are actions, and the window's."""
+        key, down = Qt.Key(event.key()), event.type() == QEvent.Type.KeyPress
+        if event.type() == QEvent.Type.ShortcutOverride:
+            if self._canvas.gesture_active and (key == Qt.Key.Key_Escape or key in _GESTURE_KEYS):
                 event.accept()
                 return True
-            case QEvent.Type.KeyPress:
-                return self._key_down(event)
-            case QEvent.Type.KeyRelease:
-                return self._key_up(event)
-        return False
-
-    def _claims(self, event: QKeyEvent) -> bool:
-        """Keys that the canvas takes before any shortcut: those of a gesture under way, and those that act held."""
-        key, plain = event.key(), _plain(event)
-        if self._canvas.gesture_active and (key == Qt.Key.Key_Escape or key in _GESTURE_KEYS):
-            return True
-        return plain and key in _HELD_KEYS
-
-    def _key_down(self, event: QKeyEvent) -> bool:
-        key = Qt.Key(event.key())
-        if key in _MODIFIER_KEYS:
-            self._canvas.modifiers_changed(_with(event, down=True))
             return False
-        if key == Qt.Key.Key_Escape:
-            if self._canvas.gesture_active:
-                self._pointer.let_go()
-                self._canvas.use_tool(Cancel())
-            else:
-                self._canvas.leave_tool()
+        if key in _MODIFIER_KEYS:
+            self._canvas.modifiers_changed(_with(event, down))
+        elif down and key == Qt.Key.Key_Escape:
+            self._escape()
             return True
-        if key in _GESTURE_KEYS and self._canvas.gesture_active:
+        elif down and key in _GESTURE_KEYS and self._canvas.gesture_active:
             self._canvas.use_tool(Key(name=_GESTURE_KEYS[key], modifiers=modifiers_of(event.modifiers())))
             return True
-        if key in _HELD_KEYS and _plain(event):
-            if self._momentary.press(key):
-                self._hold(key, True)
-            return True
-        if key in _SIZE_KEYS and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self._canvas.step_brush(_SIZE_KEYS[key])
-            return True
         return False
 
-    def _key_up(self, event: QKeyEvent) -> bool:
-        key = Qt.Key(event.key())
-        if key in _MODIFIER_KEYS:
-            self._canvas.modifiers_changed(_with(event, down=False))
-            return False
-        if key not in _HELD_KEYS or event.isAutoRepeat():
-            return False
-        if self._momentary.held(key):
-            tap = self._momentary.release(key)
-            self._hold(key, False)
-            if tap:
-                self._canvas.tapped(_HELD_KEYS[key])
-        return True
-
-    def _hold(self, key: Qt.Key, on: bool) -> None:
-        if key == Qt.Key.Key_X:
-            self._canvas.set_peek(on)
+    def _escape(self) -> None:
+        if self._canvas.gesture_active:
+            self._pointer.let_go()
+            self._canvas.use_tool(Cancel())
         else:
-            self._canvas.hold_hand(on)
-
-
-def _plain(event: QKeyEvent) -> bool:
-    held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-    return held == Qt.KeyboardModifier.NoModifier
+            self._canvas.leave_tool()
 
 
 def _with(event: QKeyEvent, down: bool) -> Modifiers:

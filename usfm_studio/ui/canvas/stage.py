@@ -38,6 +38,8 @@ class Stage:
     overlay: Overlay = Overlay.FULL
     peeking: bool = False
     opacity: float = 1.0
+    arrival: float = 1.0
+    """How far a new proposal has faded in, 0 to 1."""
     tags_stale: bool = True
 
     def show_masks(
@@ -63,7 +65,7 @@ class Stage:
         width = theme.tokens().outline_px
         for layer in (self.accepted, self.proposed):
             layer.set_look(replace(layer.look, overlay=self.drawn, outline_px=width))
-            layer.opacity = self.opacity
+            layer.opacity = self.opacity * (self.arrival if layer is self.proposed else 1.0)
         self.shown = replace(self.shown, background=theme.tokens().canvas)
 
     def stale(self, grid: Grid) -> QRegion:

@@ -13,6 +13,7 @@ from usfm_studio.document.frame import FrameId, Pixels
 from usfm_studio.document.mask import Mask, TileIndex
 from usfm_studio.document.rasterise import XY
 from usfm_studio.ui.canvas.coordinates import Margins, Placement
+from usfm_studio.ui.canvas.fade import Fade
 from usfm_studio.ui.canvas.furniture import DepthScale
 from usfm_studio.ui.canvas.hand import Hand
 from usfm_studio.ui.canvas.input import Input
@@ -69,8 +70,6 @@ class CanvasView(QWidget):
     hints_changed = Signal(object)
     tool_left = Signal()
     """Escape with nothing to cancel: back to the select tool."""
-    key_tapped = Signal(str)
-    """`X` or `Space`, pressed and let go quickly (held, they peek and move the image)."""
 
     wheel_steps_frames = False
     """On loops the wheel steps frames, on stills it zooms."""
@@ -85,11 +84,13 @@ class CanvasView(QWidget):
         self._key: FrameId | None = None
         self._scene_kept = Scene(frame=FrameId("", 0), mask=Mask.empty((1, 1)))
         self._bits = 8
+        self._just_shown = False  # a frame whose masks are still to come
         self._told: tuple[bool, Hints, float] = (False, (), 0.0)
         self._stage = Stage()
         self._navigation = Navigation()
         self._mark = PointerMark()
         self._hand = Hand(self._scene, self._answered)
+        self._fade = Fade(self, self._arriving)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -126,6 +127,7 @@ class CanvasView(QWidget):
                 self.reset_window_level()
             if key != before or self._scene_kept.mask.shape_rc != shape:
                 self.set_masks(Mask.empty(shape), None, self._stage.styles)
+            self._just_shown = key != before
         self._placed()
 
     def set_masks(
@@ -136,8 +138,12 @@ class CanvasView(QWidget):
         confidences: Mapping[int, float] | None = None,
     ) -> None:
         """The layers of the current frame: what a person accepted, and undecided segments of the model."""
+        arrives = proposed is not None and proposed is not self._scene_kept.proposed and bool(proposed.tiles)
         self._scene_kept = replace(self._scene_kept, mask=accepted, proposed=proposed)
         self._stage.show_masks(accepted, proposed, styles, confidences or {})
+        if arrives and not self._just_shown and not self.gesture_active:
+            self._fade.begin()
+        self._just_shown = False
         self._refresh()
 
     def update_tiles(self, changed: Collection[TileIndex], mask: Mask) -> None:
@@ -172,11 +178,6 @@ class CanvasView(QWidget):
         """Outline and rim, outlines alone, or nothing."""
         self._stage.overlay, self._stage.tags_stale = overlay, True
         self.update()
-
-    @property
-    def overlay(self) -> Overlay:
-        """What is drawn of segments (whatever a held key shows meanwhile)."""
-        return self._stage.overlay
 
     def set_opacity(self, opacity: float) -> None:
         """Opacity of all overlays, 0.1 to 1."""
@@ -258,11 +259,6 @@ class CanvasView(QWidget):
         self._input.let_go()
         self._hand.take(tool)
         self._tell()
-
-    @property
-    def tool(self) -> Tool:
-        """The tool in the hand."""
-        return self._hand.tool
 
     def set_segment(self, value: int, name: str, layer: int = 0) -> None:
         """What is painted: a segment's value (0: none), its name for the edits, and the mask layer."""
@@ -364,10 +360,6 @@ class CanvasView(QWidget):
         self._stage.peeking, self._stage.tags_stale = on, True
         self.update()
 
-    def tapped(self, key: str) -> None:
-        """A key that acts while held was only tapped."""
-        self.key_tapped.emit(key)
-
     def leave_tool(self) -> None:
         """Escape with nothing to cancel."""
         self.tool_left.emit()
@@ -402,6 +394,10 @@ class CanvasView(QWidget):
                 self._navigation.hold(answer.xy, (self._mark.at.x(), self._mark.at.y()))
                 self._placed()
         self._repaint_stale()
+
+    def _arriving(self, share: float) -> None:
+        self._stage.arrival = share
+        self.update()
 
     def _end_gesture(self) -> None:
         self._hand.send(Finish())
