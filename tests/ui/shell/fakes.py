@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -88,6 +89,7 @@ class FakeSession(QObject):
     import_changed = Signal()
     play_changed = Signal()
     notice = Signal(object)
+    settled = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,19 +113,23 @@ class FakeSession(QObject):
     def instance(self) -> Instance | None:
         return self.current.instance if self.current else None
 
-    def open_project(self, folder: Path) -> bool:
+    def open_project(self, folder: Path, then: Callable[[], object] = lambda: None) -> None:
         self.asked.append(f"open_project({folder.name!r})")
         self.fill(folder=folder)
         self.opened.emit()
+        then()
+
+    def close_project(self, *, discard: bool = False) -> bool:
+        self.asked.append("close_project()")
+        if self.saved.kind == "unsaved" and not discard:
+            return False
+        self.project, self.current, self.saved = None, None, SavedState()
+        self.closed.emit()
         return True
 
-    def close_project(self) -> None:
-        self.asked.append("close_project()")
-        self.project, self.current = None, None
-        self.closed.emit()
-
-    def shut_down(self) -> None:
-        self.asked.append("shut_down()")
+    def shut_down(self, *, discard: bool = False) -> bool:
+        self.asked.append(f"shut_down({discard})")
+        return self.saved.kind != "unsaved" or discard
 
     def undo(self) -> None:
         self.asked.append("undo()")

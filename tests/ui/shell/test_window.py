@@ -223,6 +223,7 @@ def test_not_saved_stays_red_until_a_write_succeeds(make_window):
     assert len(window.messages.notices) == 1
     session.saved = SavedState(kind="saved", text="Saved 14:03")
     session.saved_changed.emit()
+    session.settled.emit("unsaved")
     assert window.messages.notices == ()
 
 
@@ -238,7 +239,7 @@ def test_closing_while_work_is_not_written_is_refused_once_and_says_why(make_win
     second = QCloseEvent()
     window.closeEvent(second)
     assert second.isAccepted()
-    assert session.asked[-1] == "shut_down()"
+    assert session.asked[-1] == "shut_down(True)"
 
 
 def test_files_that_come_in_show_their_page_and_then_the_first_image(make_window):
@@ -262,6 +263,31 @@ def test_closing_the_project_leads_back_to_the_first_page_and_remembers_it(make_
     assert window.ring.target is window.empty.study
     assert window.store.now.recent[0].name == "heads"
     assert window.store.now.recent[0].items == 240
+
+
+def test_a_project_that_cannot_be_written_stays_open(make_window, tmp_path):
+    session = FakeSession().fill(folder=tmp_path / "heads")
+    window = make_window(session)
+    session.saved = SavedState(kind="unsaved", text="Not saved")
+    window.run("project.close")
+    assert window.page == "work"
+    assert session.project is not None
+
+
+def test_a_project_that_opens_leads_to_work(make_window):
+    session = FakeSession()
+    window = make_window(session)
+    session.fill()
+    session.opened.emit()
+    assert window.page == "work"
+
+
+def test_news_about_one_thing_replaces_the_earlier(make_window):
+    session = FakeSession().fill()
+    window = make_window(session)
+    for count in (1, 2, 3):
+        session.notice.emit(Notice(kind="error", title="Disk full", text=f"{count} edits not saved", key="unsaved"))
+    assert [notice.text for notice in window.messages.notices] == ["3 edits not saved"]
 
 
 def test_menus_hold_the_table_and_grey_what_is_off(make_window):

@@ -97,8 +97,8 @@ class MessageBar(QWidget):
         return tuple(line.notice for line in self._lines)
 
     def show_notice(self, notice: Notice) -> None:
-        """A message more. The same one again only moves to the front."""
-        self.drop(lambda other: other == notice)
+        """A message more. The same one again, or one about the same thing, takes the place of the earlier."""
+        self.drop(lambda other: other == notice or bool(notice.key and other.key == notice.key))
         line = Line(notice, self)
         line.closed.connect(self._close)
         line.pressed.connect(self.action_wanted)

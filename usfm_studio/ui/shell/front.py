@@ -82,11 +82,14 @@ class Front:
             self.enter_project(Path(paths[0]))
             return
         session = self._window.session
+
+        def read() -> None:
+            session.bringing_in.import_paths(paths)
+
         if session.project is None:
-            name = Path(paths[0]).stem or "Project"
-            if not self.enter_project(free_name(self.projects_folder(), name)):
-                return
-        session.bringing_in.import_paths(paths)
+            self.enter_project(free_name(self.projects_folder(), Path(paths[0]).stem or "Project"), read)
+        else:
+            read()
 
     def open_project(self) -> None:
         """Another project."""
@@ -94,24 +97,21 @@ class Front:
         if folder:
             self.enter_project(Path(folder))
 
-    def enter_project(self, folder: Path) -> bool:
-        """Open (or make) the project in this folder and go to work."""
-        done = self._window.session.open_project(folder)
-        if done:
-            self.show_page("work")
-        return done
+    def enter_project(self, folder: Path, then: Callable[[], None] = lambda: None) -> None:
+        """Open (or make) the project in this folder; `then` is called when it is there."""
+        self._window.remember_project()
+        self._window.session.open_project(folder, then)
 
     def open_sample(self) -> None:
         """The sample project, made at its first use."""
+        self._window.remember_project()
         self._window.session.bringing_in.open_sample(self.projects_folder() / SAMPLE_FOLDER)
-        if self._window.session.project is not None:
-            self.show_page("work")
 
     def close_project(self) -> None:
-        """Back to the first page."""
+        """Back to the first page; not while something cannot be written (a message says so)."""
         self._window.remember_project()
-        self._window.session.close_project()
-        self.show_page("empty")
+        if self._window.session.close_project():
+            self.show_page("empty")
 
     def export(self) -> None:
         """Format and place, then write."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from usfm_studio.ui.shell.window import Window
 
 VERSION = f"Version {__version__} · not for diagnosis"
+LOSS = "loss"
 COMPLETE = "Complete on this computer: model, sample and help are installed. Nothing was fetched."
 PAGE_HINTS = {
     "learn": (("Esc", "back to work; learning goes on"),),
@@ -31,7 +32,7 @@ class Telling(QObject):
     def __init__(self, window: Window) -> None:
         super().__init__(window)
         self._window = window
-        self._warned = False
+        self.warned_of_loss = False
         session = window.session
         for news in (
             session.opened, session.closed, session.changed, session.current_changed, session.segment_changed,
@@ -41,6 +42,8 @@ class Telling(QObject):
         session.notice.connect(window.messages.show_notice)
         session.saved_changed.connect(self._saved)
         session.closed.connect(self._saved)
+        session.settled.connect(lambda key: window.messages.drop(lambda notice: notice.key == key))
+        session.opened.connect(lambda: window.show_page("work"))
         session.engine_changed.connect(self._engine)
         session.import_changed.connect(self._files)
         self._saved()
@@ -50,8 +53,8 @@ class Telling(QObject):
         saved = self._window.session.saved
         self._window.header.saved.show_state(saved)
         if saved.kind == "saved":
-            self._warned = False
-            self._window.messages.drop(lambda notice: notice.key == "unsaved")
+            self.warned_of_loss = False
+            self._window.messages.drop(lambda notice: notice.key == LOSS)
 
     def _engine(self) -> None:
         engine = self._window.session.engine
@@ -88,16 +91,14 @@ class Telling(QObject):
         if project is None and window.page not in ("empty",):
             window.show_page("empty")
 
-    def warned_of_loss(self) -> bool:
-        """Whether the person was told that closing loses work; tells her the first time."""
-        if self._warned:
-            return True
-        self._warned = True
+    def warn_of_loss(self) -> None:
+        """Say that closing once more loses what could not be written."""
+        self.warned_of_loss = True
         self._window.messages.show_notice(
             Notice(
                 kind="error",
                 title="Closing now loses your last edits",
                 text="They could not be written. Free some space and wait for Saved, or close once more.",
+                key=LOSS,
             )
         )
-        return False

@@ -227,7 +227,6 @@ class Window(QWidget):
             add_actions(menu, [BY_ID[id] for id in ids], self.situation(), self.dispatcher.keymap, self.run)
 
         def open_folder(folder: str) -> None:
-            self.remember_project()
             self.front.bring_in([folder])
 
         project_menu(self, self.store.now.recent, here, open_folder, add_rest).popup(at)
@@ -275,11 +274,11 @@ class Window(QWidget):
         self.front.bring_in([url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()])
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Refuse while something could not be written; else remember the project and let everything go."""
-        if self.session.saved.kind == "unsaved" and not self.telling.warned_of_loss():
+        """Refuse once while something cannot be written; else remember the project and let everything go."""
+        self.remember_project()
+        if not self.session.shut_down(discard=self.telling.warned_of_loss):
+            self.telling.warn_of_loss()
             event.ignore()
             return
-        self.remember_project()
-        self.session.shut_down()
         self.store.close()
         event.accept()
