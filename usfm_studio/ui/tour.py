@@ -58,6 +58,8 @@ class TourSummary:
     first_reason: str = ""
     breast_dice: float | None = None
     undone: list[str] = field(default_factory=list)
+    gui_max_stall_cpu_ms: float = 0.0
+    worst_stalls: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -118,6 +120,7 @@ class Tour:
         self._learn(SECOND_MINUTES, "learning", measured=True)
         self.summary.reason = self._verdict("verdict")
         self.summary.dice_after = self._dice_of_unseen("after fine-tuning")
+        self._note_stalls()
         self._undo_and_redo()
         self._panels_and_sizes()
         self._export()
@@ -127,6 +130,7 @@ class Tour:
 
     def wait(self, ready: Callable[[], bool], seconds: float, what: str) -> None:
         """Let the program work until something has come about. Raises TourFailed after `seconds`."""
+        self.watchdog.doing = what
         loop = QEventLoop()
         poll, limit = QTimer(), QTimer()
         poll.setInterval(15)
@@ -308,6 +312,12 @@ class Tour:
     def _is_unseen_head(frame: Frame, labelled: set[str]) -> bool:
         return frame.instance.body_part.upper() == HEADS and frame.instance.patient_id not in labelled
 
+    def _note_stalls(self) -> None:
+        """What the event loop felt while both cores learned and proposed."""
+        self.summary.gui_max_stall_ms = round(self.watchdog.longest_ms, 1)
+        self.summary.gui_max_stall_cpu_ms = round(self.watchdog.longest_cpu_ms, 1)
+        self.summary.worst_stalls = [asdict(stall) for stall in self.watchdog.worst(8)]
+
     def _undo_and_redo(self) -> None:
         for _ in range(3):
             self.summary.undone.append(self.session.undo_text)
@@ -355,7 +365,6 @@ class Tour:
     def _finish(self) -> None:
         project = self.session.project
         assert project is not None
-        self.summary.gui_max_stall_ms = round(self.watchdog.longest_ms, 1)
         heads = {f.instance.patient_id for f in project.frames() if f.instance.body_part.upper() == HEADS}
         self.summary.labelled_fraction = round(len(self.labelled) / max(1, len(heads)), 4)
         self.summary.gui_imported_torch = "torch" in sys.modules
