@@ -148,9 +148,9 @@ def test_the_key_editor_warns_before_it_takes(make_window, qtbot):
     line = next(line for line in editor.lines if line.action.id == "propose.here")
     line.box.click()
     QTest.keyClick(line.box, Qt.Key.Key_B)
-    assert line.warning.text() == "B is Brush"
+    assert line.clash.words.text() == "B is Brush"
     assert window.dispatcher.keymap.first(BY_ID["propose.here"]) == "Y"
-    line.take.click()
+    line.clash.button.click()
     assert window.dispatcher.keymap.first(BY_ID["propose.here"]) == "B"
     assert window.dispatcher.keymap.first(BY_ID["tool.brush"]) == ""
     line.back.click()

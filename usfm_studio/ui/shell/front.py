@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from usfm_studio.ui.shell.details import Details
 from usfm_studio.ui.shell.guide import Guide
 from usfm_studio.ui.shell.key_editor import KeyEditor
+from usfm_studio.ui.shell.keymap import Keymap
 from usfm_studio.ui.shell.overlay import Overlay
 from usfm_studio.ui.shell.palette import Palette, action_entries
 from usfm_studio.ui.shell.results import Entry
@@ -62,6 +63,7 @@ class Front:
         self.ask_folder: Callable[[QWidget, str], str] = ask_folder
         self.projects_folder: Callable[[], Path] = projects_folder
         self._overlays: dict[str, Overlay] = {}
+        self._sheet_of: Keymap | None = None
 
     # --- files and projects ------------------------------------------------------------------------------------
 
@@ -145,13 +147,15 @@ class Front:
         self._overlay("palette", lambda room: Palette(room, self._entries, self.show_keys)).open()
 
     def show_sheet(self) -> None:
-        """All keys; made anew, because keys may have changed."""
-        self._drop("sheet")
-        self._overlay("sheet", lambda room: KeySheet(room, self._window.dispatcher.keymap, self.show_keys)).open()
+        """All keys; made anew when keys have changed."""
+        keymap = self._window.dispatcher.keymap
+        if self._sheet_of is not keymap:
+            self._drop("sheet")
+            self._sheet_of = keymap
+        self._overlay("sheet", lambda room: KeySheet(room, keymap, self.show_keys)).open()
 
     def show_keys(self) -> None:
         """Change keys."""
-        self._drop("keys")
         self._overlay("keys", self._make_editor).open()
 
     def _make_editor(self, room: QWidget) -> Overlay:

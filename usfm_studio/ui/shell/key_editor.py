@@ -73,6 +73,28 @@ class KeyBox(Pressable):
         paint.text(painter, rect.adjusted(10, 0, -10, 0), self.text(), ink, fonts.SECONDARY, 500)
 
 
+class Clash(QWidget):
+    """Who else has the key, and a button that takes it."""
+
+    take = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = ElidedLabel("", size=fonts.SECONDARY, ink="warning")
+        self.button = Button("Take it", Kind.WARNING, height=28)
+        self.button.clicked.connect(self.take)
+        box = QHBoxLayout(self)
+        box.setContentsMargins(0, 0, 36, 0)
+        box.addWidget(self.words, 1)
+        box.addWidget(self.button)
+
+    def tell(self, words: str, *, takeable: bool) -> None:
+        """Show it."""
+        self.words.setText(words)
+        self.button.setVisible(takeable)
+        self.show()
+
+
 class KeyLine(QWidget):
     """One action in the editor: words, key, reset; and a line that tells of a clash."""
 
@@ -84,51 +106,45 @@ class KeyLine(QWidget):
         self.action, self._keymap = action, keymap
         self.box = KeyBox(action.text, keymap.keys(action))
         self.back = IconButton("arrow-back-up", f"Default key of {action.text}", size=16, side=28)
-        self.warning = ElidedLabel("", size=fonts.SECONDARY, ink="warning")
-        self.take = Button("Take it", Kind.WARNING, height=28)
+        self.clash: Clash | None = None
         self._pending = ""
         top = QHBoxLayout()
         top.setContentsMargins(0, 0, 0, 0)
         top.addWidget(ElidedLabel(action.text.rstrip(" …"), least=80), 1)
         top.addWidget(self.box)
         top.addWidget(self.back)
-        self._below = QWidget()
-        below = QHBoxLayout(self._below)
-        below.setContentsMargins(0, 0, 36, 0)
-        below.addWidget(self.warning, 1)
-        below.addWidget(self.take)
-        lines = QVBoxLayout(self)
-        lines.setContentsMargins(0, 2, 0, 2)
-        lines.setSpacing(2)
-        lines.addLayout(top)
-        lines.addWidget(self._below)
-        self._below.hide()
+        self._lines = QVBoxLayout(self)
+        self._lines.setContentsMargins(0, 2, 0, 2)
+        self._lines.setSpacing(2)
+        self._lines.addLayout(top)
         self.box.caught.connect(self._caught)
         self.back.clicked.connect(lambda: self.reset.emit(self.action))
-        self.take.clicked.connect(lambda: self.wanted.emit(self.action, self._pending, True))
-        self.show_keymap(keymap)
+        self.back.setEnabled(action.id in keymap.overrides)
 
     def show_keymap(self, keymap: Keymap) -> None:
         """The keys as they are now."""
         self._keymap = keymap
         self.box.set_keys(keymap.keys(self.action))
         self.back.setEnabled(self.action.id in keymap.overrides)
-        self._below.hide()
+        if self.clash is not None:
+            self.clash.hide()
 
     def _caught(self, key: str) -> None:
         clashes = self._keymap.clashes(self.action, key)
         self._pending = key
         if key in RESERVED:
-            self._warn(f"{shown(key)} belongs to the desktop or to text", takeable=False)
+            self._tell(f"{shown(key)} belongs to the desktop or to text", takeable=False)
         elif clashes:
-            self._warn(f"{shown(key)} is {', '.join(a.text for a in clashes)}", takeable=True)
+            self._tell(f"{shown(key)} is {', '.join(a.text for a in clashes)}", takeable=True)
         else:
             self.wanted.emit(self.action, key, False)
 
-    def _warn(self, words: str, *, takeable: bool) -> None:
-        self.warning.setText(words)
-        self.take.setVisible(takeable)
-        self._below.show()
+    def _tell(self, words: str, *, takeable: bool) -> None:
+        if self.clash is None:
+            self.clash = Clash()
+            self.clash.take.connect(lambda: self.wanted.emit(self.action, self._pending, True))
+            self._lines.addWidget(self.clash)
+        self.clash.tell(words, takeable=takeable)
 
 
 class KeyEditor(TitledOverlay):
