@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+
 from tests.engine.blobs import snapshot
 from tests.engine.making import the_encoder
-
 from usfm_studio.document.errors import NothingToLearn
 from usfm_studio.engine.device import Device
 from usfm_studio.engine.learning.augment import NO_AUGMENTATION, Augmentation, augmented
@@ -157,7 +157,7 @@ def test_frozen_parts_do_not_move_and_the_others_do(tmp_path):
         changed = {n for n, v in net.encoder.state_dict().items() if not torch.equal(v, before[n])}
         assert {int(n.split(".")[1]) for n in changed if n.startswith("blocks")} == moved
         assert not any("running" in n for n in changed)
-        assert any("conv_dw" in n for n in changed) == rates.depthwise and bool(moved) or not moved
+        assert (any("conv_dw" in n for n in changed) == rates.depthwise and bool(moved)) or not moved
         assert not torch.equal(net.decoder.head.weight, decoder)
 
 

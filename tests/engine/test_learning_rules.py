@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tests.engine.blobs import SCHEMA, snapshot
 
+from tests.engine.blobs import SCHEMA, snapshot
 from usfm_studio.document.errors import NothingToLearn, WrongUsage
 from usfm_studio.document.snapshot import Sample, SnapshotWriter
 from usfm_studio.document.splits import first_subjects, fold_of, is_holdout_by_hash

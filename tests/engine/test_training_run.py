@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 import torch
+
 from tests.engine.blobs import snapshot
 from tests.engine.making import a_model
-
 from usfm_studio.document.errors import Interrupted, NothingToLearn
 from usfm_studio.document.model_card import subject_code
 from usfm_studio.document.snapshot import Snapshot
@@ -64,7 +64,7 @@ def few(tmp_path_factory):
 
 
 def test_a_run_answers_with_the_fields_of_the_contract(few):
-    shot, asked, line, result = few
+    shot, asked, _line, result = few
     assert json.loads((asked.run / "result.json").read_text()) == json.loads(json.dumps(result))
     assert result["holdout"]["kind"] == "cross-fitted"
     assert result["holdout"]["metric"] == "dice_all"

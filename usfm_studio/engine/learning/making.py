@@ -16,6 +16,7 @@ from usfm_studio.document.model_card import ModelCard, subject_code
 from usfm_studio.document.schema import Schema
 from usfm_studio.engine.learning.plan import Recipe
 from usfm_studio.engine.learning.segmentation import MaskNet
+from usfm_studio.engine.learning.start import give_start
 from usfm_studio.engine.models.blueprint import (
     Blueprint,
     DecoderPlan,
@@ -71,11 +72,14 @@ def blueprint(recipe: Recipe) -> Blueprint:
 
 
 def fresh_net(recipe: Recipe) -> MaskNet:
-    """The encoder that ships, and a decoder with random weights (torch's generator decides)."""
+    """The encoder that ships, and a decoder with the weights that ship for it; the rest is drawn by torch."""
     encoder = load_encoder(shipped_encoder(recipe.encoder))
     plan = blueprint(recipe).decoder
     assert plan is not None
-    return MaskNet(encoder, build_decoder(plan, encoder, len(recipe.segments)))
+    decoder = build_decoder(plan, encoder, len(recipe.segments))
+    if recipe.start:
+        give_start(decoder, recipe.encoder, plan.widths, plan.convs)
+    return MaskNet(encoder, decoder)
 
 
 def card_of(recipe: Recipe, who: Identity, found: Findings | None = None) -> ModelCard:

@@ -52,6 +52,7 @@ class Recipe:
     segments: tuple[int, ...]
     labels: tuple[str, ...]
     exclusive_labels: bool
+    start: bool  # the decoder begins with the weights that ship for it
     widths: tuple[int, ...]
     convs: int
     batch: int
@@ -123,7 +124,7 @@ def plan(
 ) -> Recipe:
     """The recipe for these data. Raises NothingToLearn with what is missing, WrongUsage for a foreign task or option.
 
-    `options` may replace `input_px`, `batch`, `tune` ("all", "upper", "none"), `flip` and `placement`.
+    `options` may replace `input_px`, `batch`, `views`, `tune` ("all", "upper", "none"), `flip`, `start`, `placement`.
     """
     chosen = _task(marks, task)
     given = dict(options or {})
@@ -136,6 +137,7 @@ def plan(
         segments=marks.segments if chosen != "labels" else (),
         labels=marks.labels if chosen != "segmentation" else (),
         exclusive_labels=exclusive_labels,
+        start=bool(given.pop("start", True)),
         widths=(64, 48, 32, 16),
         convs=1,
         batch=int(given.pop("batch", 8)),

@@ -72,6 +72,9 @@ class FeaturePool:
                 kept[self.rng.integers(len(kept))] = view
             yield _joined([self._any(item) for item in chosen], half=self.device.precision == HALF)
 
+    def _made(self, items: Sequence[Placed]) -> Batch:
+        return views_of(items, self.classes, self.draws, self.rng, self.canvas_rc)
+
     def _any(self, item: Placed) -> _View:
         kept = self.kept[item.sample.stem]
         return kept[self.rng.integers(len(kept))]
@@ -80,7 +83,7 @@ class FeaturePool:
     def _views(self, items: Sequence[Placed]) -> list[_View]:
         if not items:
             return []
-        made = views_of(items, self.classes, self.draws, self.rng, self.canvas_rc)
+        made = self._made(items)
         assert isinstance(made.x, Tensor)
         with self.device.autocast():
             features = self.encoder(made.x.to(self.device.kind))

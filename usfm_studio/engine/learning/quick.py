@@ -3,7 +3,7 @@
 On CPUs the usual backward pass of a depthwise convolution takes half of a training step of EfficientNet-Lite0:
 5x5 weight gradients and stride-2 input gradients fall back to reference loops in half precision (measured: 50 to
 100 times the forward pass). The same gradients from forward convolutions and shifted products bring a step from
-905 to 497 ms (`benchmarks/training_step.py`). On a GPU the library is fast, and nothing is replaced.
+859 to 489 ms (`benchmarks/training_step.py`). On a GPU the library is fast, and nothing is replaced.
 """
 
 from __future__ import annotations
