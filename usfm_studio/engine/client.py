@@ -78,7 +78,6 @@ class Engine:
     def __init__(self, device: str = "auto", cache_folder: Path | None = None, threads: int | None = None) -> None:
         arguments = ["--device", device]
         arguments += ["--threads", str(threads)] if threads else []
-        arguments += ["--cache", str(cache_folder)] if cache_folder else []
         spec = ChildSpec(
             module=HOST,
             title="The engine",
@@ -88,10 +87,15 @@ class Engine:
         )
         self._child = Child(spec)
         self._pool = ArrayPool()
+        self._cache = cache_folder
 
     def start(self) -> None:
         """Start the host, without waiting for it (from the main thread)."""
         self._child.start()
+
+    def keep_in(self, cache_folder: Path | None) -> None:
+        """Another project: its frames' embeddings are kept there from now on."""
+        self._cache = cache_folder
 
     def propose(
         self,
@@ -141,7 +145,7 @@ class Engine:
         """Let the host compute embeddings ahead. It answers one request after the other: ask for few at a time."""
         loan = _Loan(self._pool)
         places = tuple(FrameIn(pixels=loan.pixels(frame), digest=frame.digest) for frame in frames)
-        body = to_body(FramesIn(frames=places, model=str(model)))
+        body = to_body(FramesIn(frames=places, model=str(model), cache=self._cache_text()))
         ticket = self._child.ask("embed", body, key=key, timeout_s=FRAME_S * (1 + len(frames)))
         ticket.when_released(loan.give_back)
         return ticket
@@ -173,6 +177,9 @@ class Engine:
         self._child.stop()
         self._pool.close()
 
+    def _cache_text(self) -> str:
+        return str(self._cache) if self._cache is not None else ""
+
     def _ask(
         self,
         kind: str,
@@ -189,7 +196,7 @@ class Engine:
             except StudioError as error:
                 answers.fail(error)
 
-        body = to_body(FramesIn(frames=tuple(places), model=str(model)))
+        body = to_body(FramesIn(frames=tuple(places), model=str(model), cache=self._cache_text()))
         timeout_s = FRAME_S * (1 + len(places))
         ticket = self._child.ask(kind, body, key=key, on_progress=told, timeout_s=timeout_s)
         answers.ticket = ticket

@@ -60,6 +60,11 @@ class EmbeddingCache:
         self._on_disk = -1
         self._guard = threading.Lock()
 
+    def keep_in(self, folder: Path | None) -> None:
+        """Read and write another folder from now on; what is held in memory stays."""
+        if folder != self.folder:
+            self.folder, self._on_disk = folder, -1
+
     def get(self, key: str) -> Features | None:
         """The features in half precision, or None."""
         with self._guard:

@@ -31,14 +31,16 @@ from usfm_studio.engine.requests import Array, EncodedOut, FrameIn, FramesIn, Mo
 
 MODELS_HELD = 4
 TRIALS = 3
+EMBEDDINGS = "embeddings"
+"""Folder in the project's cache."""
 
 
 class Host:
     """The handlers and what they keep between requests: nothing that could not be made again."""
 
-    def __init__(self, device: Device, cache_folder: Path | None) -> None:
+    def __init__(self, device: Device) -> None:
         self.device = device
-        self._embeddings = EmbeddingCache(cache_folder / "embeddings" if cache_folder else None)
+        self._embeddings = EmbeddingCache()
         self._predictors: OrderedDict[str, Predictor] = OrderedDict()
         self._encode_ms: float | None = None
 
@@ -75,7 +77,7 @@ class Host:
 
     def propose(self, body: dict[str, Any], context: Context) -> dict[str, Any]:
         """Ids (and probabilities) into the given arrays; the rest of each frame's answer as progress, in order."""
-        request = from_body(body, FramesIn)
+        request = self._frames_in(body)
         predictor = self._predictor(request.model)
         if predictor.card.task == "encoder":
             raise WrongUsage("This model proposes nothing", "it is an encoder", "Choose a model made by fine-tuning.")
@@ -97,7 +99,7 @@ class Host:
 
     def encode(self, body: dict[str, Any], context: Context) -> dict[str, Any]:
         """Each frame's summary as progress, in order."""
-        request = from_body(body, FramesIn)
+        request = self._frames_in(body)
         predictor = self._predictor(request.model)
         for index, frame in enumerate(request.frames):
             context.check()
@@ -107,12 +109,18 @@ class Host:
 
     def embed(self, body: dict[str, Any], context: Context) -> dict[str, Any]:
         """Compute ahead what a model's encoder makes of frames that a person may soon look at."""
-        request = from_body(body, FramesIn)
+        request = self._frames_in(body)
         predictor = self._predictor(request.model)
         for frame in request.frames:
             context.check()
             predictor.embed([predictor.prepare(_pixels(frame), frame.digest)])
         return {"frames": len(request.frames)}
+
+    def _frames_in(self, body: dict[str, Any]) -> FramesIn:
+        """The request; embeddings are kept where it says."""
+        request = from_body(body, FramesIn)
+        self._embeddings.keep_in(Path(request.cache) / EMBEDDINGS if request.cache else None)
+        return request
 
     def _predictor(self, folder: str) -> Predictor:
         """The model of a folder, kept by digest; the card is read each time, since folders may change."""
@@ -165,14 +173,13 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--cache", type=Path)
     options = parser.parse_args(arguments)
     handlers: dict[str, Handler] = {}
 
     def begin() -> None:
         device = choose_device(options.device, options.threads)
         cv2.setNumThreads(device.threads)
-        handlers.update(Host(device, options.cache).handlers())
+        handlers.update(Host(device).handlers())
 
     return serve(handlers, on_start=begin)
 

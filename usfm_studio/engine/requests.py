@@ -31,10 +31,14 @@ class FrameIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class FramesIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`propose`, `encode`, `embed`: frames, and the folder of a model (or, but for `propose`, of an encoder)."""
+    """`propose`, `encode`, `embed`: frames, and the folder of a model (or, but for `propose`, of an encoder).
+
+    `cache`: where embeddings may be kept, the open project's own folder; empty: in memory alone.
+    """
 
     frames: tuple[FrameIn, ...]
     model: str
+    cache: str = ""
 
 
 class ModelIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -76,6 +76,10 @@ class Reader:
         """Start the first process without waiting; otherwise the first request does."""
         self._children[0].start()
 
+    def keep_in(self, cache_folder: Path | None) -> None:
+        """Another project: thumbnails are kept there from now on."""
+        self._cache = cache_folder
+
     @property
     def pids(self) -> tuple[int, ...]:
         """Of the processes that answer now."""

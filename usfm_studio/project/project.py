@@ -141,6 +141,11 @@ class Project:
         with self._lock:
             return self._state.proposal(frame)
 
+    def proposer(self, frame: FrameId) -> str | None:
+        """Digest of the model that has a proposal on a frame, or None. Costs no reading."""
+        with self._lock:
+            return self._state.proposed.get(frame)
+
     def proposed(self) -> dict[FrameId, str]:
         """Frames that have a proposal, and the digest of the model that made it."""
         with self._lock:

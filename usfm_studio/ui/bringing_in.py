@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -10,20 +11,25 @@ from PySide6.QtCore import QObject
 
 from usfm_studio.document.edit import ReplaceInstances, change_of
 from usfm_studio.document.errors import StudioError
+from usfm_studio.document.frame import Instance
+from usfm_studio.project.project import Project
 from usfm_studio.ui.job import Job
+from usfm_studio.ui.opening import Then
 from usfm_studio.ui.state import ImportState, Notice
 from usfm_studio.verbs.import_files import ImportArguments, ImportResult
 from usfm_studio.verbs.import_files import run as import_files
-from usfm_studio.verbs.sample import SampleArguments, open_sample
+from usfm_studio.verbs.sample import SampleArguments, sample_schema
 from usfm_studio.verbs.sample import run as fill_sample
 from usfm_studio.verbs.steps import Event, Steps
 
 if TYPE_CHECKING:
     from usfm_studio.ui.session import Session
 
+LISTED = 500
+
 
 class BringingIn(QObject):
-    """At most one import at a time; `state` is None until the first."""
+    """One import at a time, the next one waits its turn; `state` is None until the first."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -31,7 +37,8 @@ class BringingIn(QObject):
         self.state: ImportState | None = None
         self._job: Job | None = None
         self._began = 0.0
-        self._before = 0
+        self._new: dict[str, Instance] = {}
+        self._waiting: deque[tuple[Steps[ImportResult], str]] = deque()
 
     def import_paths(self, paths: list[str]) -> None:
         """Bring files, folders, zips or discs into the open project."""
@@ -45,30 +52,37 @@ class BringingIn(QObject):
         source = Path(paths[0]).name + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
         self._run(import_files(ImportArguments(paths=tuple(paths)), self._session.house), source)
 
-    def open_sample(self, folder: Path) -> None:
+    def open_sample(self, folder: Path, then: Then = lambda: None) -> None:
         """Open the sample's project here, filled from the bundled studies the first time."""
-        self._session.close_project()
-        arguments = SampleArguments(folder=folder)
-        try:
-            empty = open_sample(arguments, self._session.house)
-        except (StudioError, OSError) as error:
-            self._session.tell(error)
-            return
-        self._session.adopt_project()
-        if empty:
-            self._run(fill_sample(arguments, self._session.house), "the sample")
+
+        def fill() -> None:
+            then()
+            project = self._session.project
+            if project is not None and not project.read_only and not project.instances:
+                self._run(fill_sample(SampleArguments(folder=folder), self._session.house), "the sample")
+
+        self._session.open_project(folder, fill, make=_make_sample)
 
     def cancel(self) -> None:
-        """Stop reading; what was read so far is not added."""
-        if self._job is not None and self._job.running:
+        """Stop reading; what was read so far stays in the project."""
+        self._waiting.clear()
+        if self._job is not None:
+            self._job.interrupt("you asked for it")
+
+    def leave(self) -> None:
+        """The project closes: reading ends at once."""
+        self._waiting.clear()
+        if self._job is not None:
             self._job.cancel()
-            self._set(ImportState(running=False, source=self.state.source if self.state else ""))
+        self.state = None
+        self._session.import_changed.emit()
 
     def _run(self, steps: Steps[ImportResult], source: str) -> None:
-        self.cancel()
+        if self._job is not None and self._job.running:
+            self._waiting.append((steps, source))
+            return
         self._began = monotonic()
-        project = self._session.project
-        self._before = len(project.instances) if project else 0
+        self._new = {}
         self._set(ImportState(running=True, source=source))
         self._job = Job(steps, event=self._on_event, done=self._on_done, failed=self._on_failed, parent=self).start()
 
@@ -77,21 +91,20 @@ class BringingIn(QObject):
             done, total = int(event.body["done"]), int(event.body["total"])
             spent = monotonic() - self._began
             left = spent / done * (total - done) if done else None
-            source = self.state.source if self.state else ""
-            self._set(ImportState(running=True, source=source, done=done, total=total, left_s=left))
+            self._set(ImportState(running=True, source=self._source, done=done, total=total, left_s=left))
         elif event.kind == "applied":
             edit = event.body["edit"]
+            if isinstance(edit, ReplaceInstances):
+                self._new |= {instance.digest: instance for instance in edit.after}
             self._session.announce(change_of(edit))
-            if self._before == 0 and isinstance(edit, ReplaceInstances):
-                self._session.navigation.go_item(self._session.navigation.first_open_row())
 
     def _on_done(self, result: ImportResult) -> None:
-        notices = self._notices() if result.imported else ()
+        notices = tuple((i.name, text) for i in self._new.values() for text in i.notices)[:LISTED]
         failed = tuple((Path(f.path).name, f.error) for f in result.failed)
         self._set(
             ImportState(
                 running=False,
-                source=self.state.source if self.state else "",
+                source=self._source,
                 done=result.imported + result.skipped,
                 total=result.imported + result.skipped + len(failed),
                 failed=failed,
@@ -101,13 +114,11 @@ class BringingIn(QObject):
             )
         )
         self._tell(result)
-        self._session.proposing.fill()
+        self._go_on()
 
-    def _notices(self) -> tuple[tuple[str, str], ...]:
-        project = self._session.project
-        if project is None:
-            return ()
-        return tuple((i.name, text) for i in project.instances[-500:] for text in i.notices)
+    @property
+    def _source(self) -> str:
+        return self.state.source if self.state else ""
 
     def _tell(self, result: ImportResult) -> None:
         if not result.failed:
@@ -121,14 +132,25 @@ class BringingIn(QObject):
                 text=result.failed[0].error if count == 1 else "The rest is there. Each has its reason in the list.",
                 button="Show",
                 action="import.show",
-                details="\n".join(f.error for f in result.failed[:200]),
+                details="\n".join(f.error for f in result.failed[:LISTED]),
             )
         )
 
     def _on_failed(self, error: StudioError) -> None:
-        self._set(ImportState(running=False, source=self.state.source if self.state else ""))
+        self._set(ImportState(running=False, source=self._source))
         self._session.tell(error)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """What was dropped meanwhile comes next."""
+        if self._waiting:
+            self._run(*self._waiting.popleft())
+        self._session.proposing.fill()
 
     def _set(self, state: ImportState) -> None:
         self.state = state
         self._session.import_changed.emit()
+
+
+def _make_sample(folder: Path) -> Project:
+    return Project.create(folder, sample_schema())

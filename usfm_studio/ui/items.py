@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from usfm_studio.document.annotation import State
-from usfm_studio.document.frame import Instance, frames_of
+from collections.abc import Iterable
+
+from usfm_studio.document.annotation import Annotation, State
+from usfm_studio.document.frame import FrameId, Instance
 from usfm_studio.project.project import Project
 from usfm_studio.ui.state import Item
 from usfm_studio.verbs.review import proposed
 
+WORKED = (State.DOING, State.DONE, State.NOTHING)
+SETTLED = (State.DONE, State.NOTHING, State.UNUSABLE)
+
+
+def items_of(project: Project) -> tuple[Item, ...]:
+    """All rows. Reads no mask: safe from another thread, and quick."""
+    return tuple(item_of(project, instance) for instance in project.instances)
+
 
 def item_of(project: Project, instance: Instance) -> Item:
     """One row. A loop's state is DONE when any of its frames is and none is in work."""
-    states = [project.annotation(frame.id).state for frame in frames_of(instance)]
-    ids = [frame.id for frame in frames_of(instance)]
-    marked = sum(1 for state in states if state in (State.DOING, State.DONE, State.NOTHING))
-    waiting = sum(1 for frame in ids if proposed(project, frame) is not None)
+    states = []
+    marked = waiting = 0
+    for index in range(instance.frames):
+        frame = FrameId(instance.digest, index)
+        annotation = project.annotation(frame)
+        states.append(annotation.state)
+        marked += annotation.state in WORKED
+        waiting += _waits(project, frame, annotation)
     return Item(
         instance=instance,
         title=_title(instance),
@@ -28,12 +42,23 @@ def item_of(project: Project, instance: Instance) -> Item:
     )
 
 
-def together(states: list[State]) -> State:
+def together(states: Iterable[State]) -> State:
     """The state of a loop from those of its frames."""
+    found = set(states)
     for state in (State.FLAGGED, State.DOING, State.DONE, State.NOTHING, State.UNUSABLE):
-        if state in states:
+        if state in found:
             return state
     return State.TODO
+
+
+def _waits(project: Project, frame: FrameId, annotation: Annotation) -> bool:
+    """Whether a proposal waits for the person. It is read only where she has decided a part of it."""
+    model = project.proposer(frame)
+    if model is None or annotation.state in SETTLED:
+        return False
+    if annotation.labels or any(key.startswith(model) for key in annotation.decisions):
+        return proposed(project, frame) is not None
+    return True
 
 
 def _title(instance: Instance) -> str:

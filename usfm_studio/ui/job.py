@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import lru_cache
@@ -14,23 +15,31 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from usfm_studio.document.errors import Interrupted, StudioError
 from usfm_studio.verbs.steps import Apart, Await, Event, Steps
 
+LOG = logging.getLogger(__name__)
 SLICE_S = 0.006
+POLL_MS = 100
 
 
 @lru_cache(maxsize=1)
-def _hands() -> ThreadPoolExecutor:
+def hands() -> ThreadPoolExecutor:
     """One thread for what touches the disk; in order, so that nothing overtakes."""
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="apart")
-
-
-POLL_MS = 100
 
 
 _running: set[Job] = set()
 
 
+def end_all(why: str) -> None:
+    """Give up every verb that still runs in this window; each one's `failed` hears Interrupted."""
+    for job in tuple(_running):
+        job.give_up(why)
+
+
 class Job(QObject):
-    """One verb at work. `done` is called with its result, `failed` with its error; `cancel` closes the verb."""
+    """One verb at work, kept alive until it ends. `done` gets its result, `failed` its error: one of them, once.
+
+    `cancel` closes the verb without a word; `interrupt` lets it keep what it has and then `failed` hears Interrupted.
+    """
 
     _answered = Signal()
 
@@ -46,6 +55,8 @@ class Job(QObject):
         super().__init__(parent)
         self._steps, self._event, self._done, self._failed = steps, event, done, failed
         self._wish: Await | None = None
+        self._apart = False
+        self._interruption: Interrupted | None = None
         self._ended = False
         self._answered.connect(self._on_answered, Qt.ConnectionType.QueuedConnection)
         self._poll = QTimer(self)
@@ -58,16 +69,35 @@ class Job(QObject):
         return not self._ended
 
     def start(self) -> Job:
-        """Begin with the next turn of the event loop. A running job keeps itself alive."""
+        """Begin with the next turn of the event loop."""
         _running.add(self)
         QTimer.singleShot(0, self._resume)
         return self
 
     def cancel(self) -> None:
         """Close the verb; neither `done` nor `failed` is called."""
-        if not self._ended:
-            self._end()
+        if self._ended:
+            return
+        self._end()
+        try:
             self._steps.close()
+        except Exception:
+            LOG.exception("a verb did not close cleanly")
+
+    def interrupt(self, why: str) -> None:
+        """Tell the verb to stop where it is and to keep what is finished."""
+        if self._ended or self._interruption is not None:
+            return
+        self._interruption = Interrupted("Stopped", why, "What was finished is kept.")
+        if self._wish is not None and not self._apart:
+            self._wish = None
+            QTimer.singleShot(0, self._resume)
+
+    def give_up(self, why: str) -> None:
+        """Close the verb; `failed` hears Interrupted."""
+        if not self._ended:
+            self.cancel()
+            self._failed(Interrupted("Stopped", why))
 
     def _resume(self) -> None:
         self._advance(None, None)
@@ -75,41 +105,52 @@ class Job(QObject):
     def _advance(self, answer: Any, error: BaseException | None) -> None:
         began = perf_counter()
         while not self._ended:
+            if self._interruption is not None:
+                answer, error, self._interruption = None, self._interruption, None
             try:
                 wish = self._steps.send(answer) if error is None else self._steps.throw(error)
             except StopIteration as stop:
                 self._end()
                 self._done(stop.value)
                 return
-            except StudioError as failure:
+            except Exception as failure:  # noqa: BLE001 - the main loop of all verbs: whatever it was, it is told
                 self._end()
-                self._failed(failure)
-                return
-            except OSError as failure:
-                self._end()
-                self._failed(StudioError("A file could not be used", failure.strerror or type(failure).__name__))
+                self._failed(in_words(failure))
                 return
             answer, error = None, None
-            if isinstance(wish, Apart):
-                wish = Await(_hands().submit(wish.work))
-            if isinstance(wish, Await):
+            if isinstance(wish, Event):
+                self._show(wish)
+                if perf_counter() - began > SLICE_S:
+                    QTimer.singleShot(0, self._resume)
+                    return
+            else:
                 self._wait(wish)
                 return
-            self._event(wish)
-            if perf_counter() - began > SLICE_S:
-                QTimer.singleShot(0, self._resume)
-                return
 
-    def _wait(self, wish: Await) -> None:
-        self._wish = wish
-        if wish.events is not None:
+    def _show(self, event: Event) -> None:
+        try:
+            self._event(event)
+        except Exception:
+            LOG.exception("a verb's event was not shown", extra={"kind": event.kind})
+
+    def _wait(self, wish: Await | Apart) -> None:
+        self._apart = isinstance(wish, Apart)
+        self._wish = Await(hands().submit(wish.work)) if isinstance(wish, Apart) else wish
+        if self._wish.events is not None:
             self._poll.start()
-        wish.ticket.add_done_callback(lambda _ticket: self._answered.emit())
+        self._wish.ticket.add_done_callback(lambda _ticket: self._tell())
+
+    def _tell(self) -> None:
+        try:
+            self._answered.emit()
+        except RuntimeError:
+            return  # the job has ended meanwhile
 
     def _on_answered(self) -> None:
-        wish, self._wish = self._wish, None
-        if wish is None or self._ended:
-            return
+        wish = self._wish
+        if wish is None or self._ended or not wish.ticket.done():
+            return  # an answer that nobody waits for any more
+        self._wish = None
         self._poll.stop()
         self._drain_from(wish)
         try:
@@ -128,11 +169,27 @@ class Job(QObject):
     def _drain_from(self, wish: Await) -> None:
         while wish.events is not None:
             try:
-                self._event(wish.events.get_nowait())
+                self._show(wish.events.get_nowait())
             except Empty:
                 return
 
     def _end(self) -> None:
         self._ended = True
+        self._wish = None
         _running.discard(self)
         self._poll.stop()
+        self.deleteLater()
+
+
+def in_words(error: BaseException) -> StudioError:
+    """Any error as one that a person can read; what should not happen is logged as well."""
+    if isinstance(error, StudioError):
+        return error
+    if isinstance(error, OSError):
+        return StudioError("A file could not be used", error.strerror or type(error).__name__, "Try again.")
+    if isinstance(error, MemoryError):
+        return StudioError("There is too little memory for this", "", "Close other programs, then try again.")
+    LOG.error("an unexpected error", exc_info=error)
+    return StudioError(
+        "Something went wrong in the program", type(error).__name__, "Nothing that you did was lost. Try again."
+    )

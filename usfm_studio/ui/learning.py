@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer
 
-from usfm_studio.document.annotation import State
-from usfm_studio.document.edit import change_of
+from usfm_studio.document.edit import Change, change_of
 from usfm_studio.document.errors import Interrupted, StudioError
-from usfm_studio.document.frame import FrameId
 from usfm_studio.document.model_card import ModelCard
-from usfm_studio.document.schema import Schema
-from usfm_studio.ui.job import Job
-from usfm_studio.ui.state import STAGES, ModelRow, Notice, Readiness, TrainingState, Verdict, WorstFrame
+from usfm_studio.project.project import Project
+from usfm_studio.ui.job import Job, hands
+from usfm_studio.ui.readiness import Counting
+from usfm_studio.ui.state import STAGES, ModelRow, Notice, Readiness, TrainingState, Verdict
+from usfm_studio.ui.verdicts import verdict_of
 from usfm_studio.verbs import models as shelf_verb
-from usfm_studio.verbs.finetune import FinetuneArguments, FinetuneResult, Running, ready
+from usfm_studio.verbs import runs
+from usfm_studio.verbs.finetune import FinetuneArguments, FinetuneResult, Running
 from usfm_studio.verbs.finetune import run as finetune
-from usfm_studio.verbs.propose import matched
+from usfm_studio.verbs.house import House
 from usfm_studio.verbs.shelf import read_card, starter_for
-from usfm_studio.verbs.steps import Event
+from usfm_studio.verbs.steps import Apart, Event, Steps
 
 if TYPE_CHECKING:
     from usfm_studio.ui.session import Session
 
-WORST = 3
 TICK_MS = 1000
+CURVE_MS = 100
+"""Steps are told so often, however fast they come."""
 DEFAULT_MINUTES = 5.0
+INTERRUPTED = "run"
+"""Key of the notice about runs that were interrupted."""
 
 
 class Learning(QObject):
@@ -45,43 +45,55 @@ class Learning(QObject):
         self.training: TrainingState | None = None
         self.verdict: Verdict | None = None
         self.models: tuple[ModelRow, ...] = ()
-        self.readiness = Readiness()
-        self._values: dict[FrameId, tuple[int, ...]] = {}
+        self.interrupted: tuple[runs.InterruptedRun, ...] = ()
+        self.counting = Counting(session)
+        self.counting.changed.connect(session.training_changed)
         self._job: Job | None = None
         self._running = Running()
         self._began, self._minutes = 0.0, DEFAULT_MINUTES
         self._tick = QTimer(self)
         self._tick.setInterval(TICK_MS)
         self._tick.timeout.connect(self._on_tick)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(CURVE_MS)
+        self._soon.timeout.connect(session.training_changed)
         session.changed.connect(self._on_changed)
-        session.current_changed.connect(self._on_current)
+
+    @property
+    def readiness(self) -> Readiness:
+        """What a run for the kind of image in view would learn from."""
+        return self.counting.readiness
+
+    def enter(self, interrupted: tuple[runs.InterruptedRun, ...]) -> None:
+        """Another project was opened; runs of it that were interrupted are told."""
+        self.interrupted = interrupted
+        self.counting.enter()
+        self.refresh()
+        if interrupted:
+            self._session.notice.emit(_about_interrupted(interrupted))
+
+    def leave(self) -> None:
+        """The project closes: the run ends, marked as interrupted; everything is forgotten."""
+        if self._job is not None:
+            self._job.cancel()
+        self._tick.stop()
+        self._soon.stop()
+        self.training, self.verdict, self.models, self.interrupted = None, None, (), ()
+        self.counting.leave()
+        self._session.training_changed.emit()
 
     # --- the shelf ---------------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
         """Read the shelf anew."""
         project = self._session.project
-        self.models = tuple(self._rows()) if project else ()
-        self._count()
+        self.models = tuple(_rows(project)) if project else ()
         self._session.training_changed.emit()
 
-    def _rows(self) -> list[ModelRow]:
-        project = self._session.project
-        assert project is not None
-        rows = []
-        for card in project.models.cards():
-            interval = card.comparison.get("interval")
-            rows.append(
-                ModelRow(
-                    card=card,
-                    champion=project.models.champion(card.exam) == card.digest,
-                    shipped=False,
-                    score=card.comparison.get("challenger"),
-                    interval=tuple(interval) if interval else None,  # type: ignore[arg-type]
-                )
-            )
-        rows.sort(key=lambda row: row.card.created, reverse=True)
-        return rows
+    def _on_changed(self, change: Change) -> None:
+        if change.kinds & {"champion", "schema"}:
+            self.refresh()
 
     @property
     def proposer(self) -> ModelCard | None:
@@ -89,11 +101,14 @@ class Learning(QObject):
         project, instance = self._session.project, self._session.instance
         if project is None or instance is None:
             return None
-        champion = project.models.champion(self._session.exam)
-        if champion:
-            return project.models.card(champion)
-        starter = starter_for(instance, self._session.exam)
-        return read_card(starter) if starter else None
+        try:
+            champion = project.models.champion(self._session.exam)
+            if champion:
+                return project.models.card(champion)
+            starter = starter_for(instance, self._session.exam)
+            return read_card(starter) if starter else None
+        except StudioError:
+            return None  # a model that is broken is told when it is to propose
 
     @property
     def proposer_name(self) -> str:
@@ -125,53 +140,6 @@ class Learning(QObject):
             return
         self._session.commit(edit)
 
-    # --- counting ----------------------------------------------------------------------------------------------
-
-    def _on_changed(self, change: Any) -> None:
-        for frame in change.frames:
-            self._values.pop(frame, None)
-        if change.kinds & {"annotation", "masks", "schema", "instances"}:
-            self._count()
-
-    def _on_current(self) -> None:
-        if self._session.exam != self.readiness.exam:
-            self._count()
-
-    def _count(self) -> None:
-        project = self._session.project
-        if project is None:
-            self.readiness = Readiness()
-            return
-        exam = self._session.exam
-        frames = ready(project, exam)
-        segments: Counter[str] = Counter()
-        labels: Counter[str] = Counter()
-        empty = 0
-        for frame in frames:
-            annotation = project.annotation(frame.id)
-            values = self._values_on(frame.id) if annotation.state is State.DONE else ()
-            empty += not values
-            segments.update(s.name for v in values if (s := project.schema.segment(v)))
-            labels.update(annotation.labels)
-        before, self.readiness = (
-            self.readiness,
-            Readiness(
-                frames=len(frames),
-                subjects=len({f.instance.subject for f in frames}),
-                exam=exam,
-                frames_empty=empty,
-                segment_frames=tuple(segments.items()),
-                label_frames=tuple(labels.items()),
-            ),
-        )
-        if before != self.readiness:
-            self._session.training_changed.emit()
-
-    def _values_on(self, frame: FrameId) -> tuple[int, ...]:
-        if frame not in self._values and self._session.project is not None:
-            self._values[frame] = self._session.project.mask(frame).values()
-        return self._values.get(frame, ())
-
     # --- a run -------------------------------------------------------------------------------------------------
 
     @property
@@ -183,6 +151,10 @@ class Learning(QObject):
         """Start a run on what is done for this kind of image; the window stays as usable as before."""
         project = self._session.project
         if project is None or self.running:
+            return
+        if self._session.read_only:
+            text = project.read_only_reason or "There is no room on the disk for a new model."
+            self._session.notice.emit(Notice(kind="warning", title="Nothing is learned now", text=text))
             return
         if not self.readiness.enough:
             self._session.notice.emit(
@@ -210,7 +182,7 @@ class Learning(QObject):
         )
         arguments = FinetuneArguments(exam=exam, minutes=self._minutes)
         self._job = Job(
-            finetune(arguments, self._session.house, self._running),
+            self._learn(project, arguments, self._session.house, self._running),
             event=self._on_event,
             done=self._on_done,
             failed=self._on_failed,
@@ -218,6 +190,14 @@ class Learning(QObject):
         ).start()
         self._tick.start()
         self._session.training_changed.emit()
+
+    def _learn(
+        self, project: Project, arguments: FinetuneArguments, house: House, running: Running
+    ) -> Steps[tuple[FinetuneResult, Verdict]]:
+        result = yield from finetune(arguments, house, running)
+        place_of = self._session.navigation.place_of
+        verdict = yield Apart(lambda: verdict_of(project, result, place_of))
+        return result, verdict
 
     def _what_is_missing(self) -> str:
         have = self.readiness
@@ -238,17 +218,12 @@ class Learning(QObject):
     def cancel(self) -> None:
         """Give the run up; the model in use stays."""
         if self._job is not None and self._job.running:
+            self._soon.stop()
             self._running.cancel()
             self._job.cancel()
             self._tick.stop()
             if self.training is not None:
                 self._set(replace(self.training, running=False, left_s=None, note="Cancelled; nothing has changed."))
-
-    def leave(self) -> None:
-        """The project closes: the run ends, everything is forgotten."""
-        self.cancel()
-        self.training, self.verdict, self.models = None, None, ()
-        self._values.clear()
 
     def _on_tick(self) -> None:
         if self.training is not None and self.running:
@@ -278,7 +253,7 @@ class Learning(QObject):
             self._on_step(state, event)
         elif event.kind == "holdout":
             point = (int(body.get("step", state.step)), float(body["holdout"]))
-            self._set(replace(state, holdout=(*state.holdout, point)))
+            self._set_soon(replace(state, holdout=(*state.holdout, point)))
         elif event.kind == "note":
             self._set(replace(state, note=str(body.get("note", ""))))
 
@@ -287,16 +262,16 @@ class Learning(QObject):
         step, loss = int(body["step"]), body.get("loss")
         losses = state.losses if loss is None else (*state.losses, (step, float(loss)))
         speed = body.get("steps_per_second", state.steps_per_second)
-        self._set(
+        self._set_soon(
             replace(state, step=step, steps=body.get("steps", state.steps), losses=losses, steps_per_second=speed)
         )
 
-    def _on_done(self, result: FinetuneResult) -> None:
+    def _on_done(self, answer: tuple[FinetuneResult, Verdict]) -> None:
+        result, self.verdict = answer
         self._tick.stop()
         state = self.training
         if state is not None:
             self._set(replace(state, running=False, percent=100.0, left_s=None, stages=_stages("")))
-        self.verdict = self._verdict(result)
         self.refresh()
         kind = "ok" if result.promoted else "info"
         self._session.notice.emit(
@@ -319,93 +294,59 @@ class Learning(QObject):
 
     def _set(self, state: TrainingState) -> None:
         self.training = state
+        self._soon.stop()
         self._session.training_changed.emit()
 
-    # --- the verdict -------------------------------------------------------------------------------------------
+    def _set_soon(self, state: TrainingState) -> None:
+        self.training = state
+        if not self._soon.isActive():
+            self._soon.start()
 
-    def _verdict(self, result: FinetuneResult) -> Verdict:
-        project = self._session.project
-        assert project is not None
-        card = project.models.card(result.model)
-        known = {c.digest: c for c in project.models.cards()}
-        before = next((known[p] for p in card.parents if p in known), None)
-        holdout = result.holdout
-        interval = holdout.get("interval")
-        return Verdict(
-            title=verdict_title(card.name, before.name if before else "", result),
-            sentence=result.reason,
-            rule=str(holdout.get("rule", "")),
-            promoted=result.promoted,
-            champion=before,
-            challenger=card,
-            metric=str(holdout.get("metric", "dice_all")),
-            per_subject=tuple(
-                (str(subject), pair.get("champion"), float(pair["challenger"]))
-                for subject, pair in result.comparison.get("per_subject", {}).items()
-            ),
-            interval=(float(interval[0]), float(interval[1])) if interval else None,
-            champion_score=holdout.get("champion"),
-            challenger_score=holdout.get("challenger"),
-            kind=str(holdout.get("kind", "held-out")),
-            worst=tuple(self._worst(result, card, before)),
-            seconds=result.seconds,
-        )
+    # --- runs that were interrupted ----------------------------------------------------------------------------
 
-    def _worst(self, result: FinetuneResult, card: ModelCard, before: ModelCard | None) -> list[WorstFrame]:
-        project = self._session.project
-        assert project is not None
-        found = []
-        for row in result.comparison.get("worst", ())[:WORST]:
-            try:
-                frame = FrameId.parse(row["frame"])
-                reference = project.mask(frame).to_array()
-                new = _ids(row["new"], card, project.schema)
-                old = _ids(row["old"], before, project.schema) if row.get("old") and before is not None else None
-            except (KeyError, ValueError, OSError, StudioError):
-                continue  # a picture that is gone is left out; the numbers stand
-            found.append(
-                WorstFrame(
-                    frame=frame,
-                    subject=str(row["subject"]),
-                    title=self._session.navigation.place_of(frame).capitalize(),
-                    old_dice=None if old is None else mean_dice(old, reference),
-                    new_dice=float(row["dice"]),
-                    old_ids=old,
-                    new_ids=new,
-                    reference_ids=reference,
-                )
+    def discard_interrupted(self) -> None:
+        """Remove what interrupted runs left behind; the models in use stay."""
+        project, gone = self._session.project, self.interrupted
+        if project is None or not gone:
+            return
+        self.interrupted = ()
+        for run in gone:
+            hands().submit(runs.discard, project, run)
+        self._session.settled.emit(INTERRUPTED)
+        self._session.training_changed.emit()
+
+
+def _about_interrupted(interrupted: tuple[runs.InterruptedRun, ...]) -> Notice:
+    many = len(interrupted) > 1
+    began = datetime.fromisoformat(interrupted[-1].started).astimezone() if interrupted[-1].started else None
+    when = f", the last one begun on {began:%d %B at %H:%M}" if many and began else ""
+    when = f", begun on {began:%d %B at %H:%M}" if began and not many else when
+    title = f"{len(interrupted)} fine-tunings were interrupted" if many else "A fine-tuning was interrupted"
+    return Notice(
+        kind="warning",
+        title=f"{title}{when}",
+        text="The model in use stayed as it was. Ctrl+T learns again from all that is done.",
+        button="Discard",
+        action="runs.discard",
+        key=INTERRUPTED,
+    )
+
+
+def _rows(project: Project) -> list[ModelRow]:
+    rows = []
+    for card in project.models.cards():
+        interval = card.comparison.get("interval")
+        rows.append(
+            ModelRow(
+                card=card,
+                champion=project.models.champion(card.exam) == card.digest,
+                shipped=False,
+                score=card.comparison.get("challenger"),
+                interval=(float(interval[0]), float(interval[1])) if interval else None,
             )
-        return found
-
-
-def mean_dice(ids: NDArray[np.uint8], reference: NDArray[np.uint8]) -> float:
-    """Mean Dice over the segments of the reference; 1 where neither marks anything."""
-    values = [v for v in np.unique(reference).tolist() if v]
-    if not values:
-        return float(not ids.any())
-    both = [(ids == v, reference == v) for v in values]
-    return float(np.mean([2 * (a & b).sum() / (a.sum() + b.sum()) for a, b in both]))
-
-
-def _ids(path: str, card: ModelCard, schema: Schema) -> NDArray[np.uint8]:
-    """A model's label map in the project's own segment values."""
-    _, value_of = matched(schema, card, card.exam)
-    lut = np.zeros(256, np.uint8)
-    for output, value in value_of.items():
-        lut[output] = value
-    ids: NDArray[np.uint8] = np.load(Path(path))
-    return lut[ids]
-
-
-def verdict_title(name: str, before: str, result: FinetuneResult) -> str:
-    """One line: better, first, or kept the old one."""
-    old, new = result.holdout.get("champion"), result.holdout.get("challenger")
-    scores = f": {old:.2f} to {new:.2f}" if old is not None and new is not None else ""
-    if result.promoted and before:
-        return f"{name} is better{scores}"
-    if result.promoted:
-        return f"{name} proposes from now on" + (f": {new:.2f}" if new is not None else "")
-    return f"Kept {before}{scores}" if before else f"{name} is not used yet{scores}"
+        )
+    rows.sort(key=lambda row: row.card.created, reverse=True)
+    return rows
 
 
 def _stages(now: str) -> tuple[tuple[str, str], ...]:

@@ -3,55 +3,103 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
 
 from usfm_studio.document.errors import Interrupted, StudioError
 from usfm_studio.document.frame import Frame, FrameId
 from usfm_studio.imaging.client import DecodedFrame, Reader
+from usfm_studio.verbs.house import House
+from usfm_studio.verbs.pixels import located
 
 KEEP_BYTES = 72 * 1024 * 1024
 AHEAD = 6
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request under way, and the reader that has it (and wants its memory back)."""
+
+    frame: Frame
+    reader: Reader
+    ticket: Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    decoded: DecodedFrame
+    reader: Reader
+
+    def release(self) -> None:
+        self.reader.release(self.decoded)
+
+
 class Pictures(QObject):
-    """A cache of decoded frames. `arrived` is emitted on the window's thread for each frame asked with `want`."""
+    """A cache of decoded frames. Each frame that was asked for is told of once, by `arrived` or by `failed`.
+
+    Two frames are never let go: the one that is wanted in view, and the one that was there before while the wanted one
+    is still being decoded, since a canvas shows the shared memory itself.
+    """
 
     arrived = Signal(object)  # FrameId
     failed = Signal(object, object)  # FrameId, StudioError
-    _answer = Signal(object, object)  # Frame, ticket
+    _answered = Signal(object)  # _Asked
 
-    def __init__(self, reader: Callable[[], Reader], parent: QObject | None = None) -> None:
+    def __init__(self, house: House, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._reader = reader
-        self._kept: OrderedDict[FrameId, DecodedFrame] = OrderedDict()
+        self._house = house
+        self._kept: OrderedDict[FrameId, _Kept] = OrderedDict()
         self._bytes = 0
-        self._asked: set[FrameId] = set()
-        self._pinned: FrameId | None = None
-        self._answer.connect(self._on_answer, Qt.ConnectionType.QueuedConnection)
+        self._asked: dict[FrameId, _Asked] = {}
+        self._errors: dict[FrameId, StudioError] = {}
+        self._wanted: FrameId | None = None
+        self._shown: FrameId | None = None
+        self._answered.connect(self._on_answered, Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of all frames that are kept."""
+        return self._bytes
 
     def get(self, frame: FrameId) -> DecodedFrame | None:
         """The decoded frame if it is here already; it counts as used now."""
         found = self._kept.get(frame)
+        if found is None:
+            return None
+        self._kept.move_to_end(frame)
+        return found.decoded
+
+    def error(self, frame: FrameId) -> StudioError | None:
+        """Why a frame could not be decoded when it was last asked for, or None."""
+        return self._errors.get(frame)
+
+    def show(self, frame: Frame) -> DecodedFrame | None:
+        """This frame is wanted in view: the pixels if they are here; else they are asked for, once more if need be."""
+        self._wanted = frame.id
+        self._errors.pop(frame.id, None)
+        found = self.want(frame)
         if found is not None:
-            self._kept.move_to_end(frame)
+            self._shown = frame.id
         return found
 
-    def want(self, frame: Frame, *, current: bool = False) -> DecodedFrame | None:
-        """The frame if it is here; else it is asked for. `current` keeps it from being dropped."""
-        if current:
-            self._pinned = frame.id
+    def want(self, frame: Frame) -> DecodedFrame | None:
+        """The frame if it is here; else it is asked for, unless that has failed before."""
         found = self.get(frame.id)
-        if found is not None or frame.id in self._asked:
-            return found
-        self._asked.add(frame.id)
-        ticket = self._reader().pixels(frame.instance, frame.index)
-        ticket.add_done_callback(lambda t: self._tell(frame, t))
-        return None
+        if found is None and frame.id not in self._asked and frame.id not in self._errors:
+            self._ask(frame)
+        return found
 
-    def ahead(self, frames: list[Frame]) -> None:
-        """Ask for frames that will probably be looked at next; a few at a time."""
+    def ahead(self, frames: Sequence[Frame]) -> None:
+        """Ask for frames that will probably be looked at next, a few at a time; what else was asked is taken back."""
+        near = {frame.id for frame in frames} | {self._wanted}
+        for asked in [a for id, a in self._asked.items() if id not in near]:
+            del self._asked[asked.frame.id]
+            asked.ticket.cancel()
         for frame in frames[:AHEAD]:
             if len(self._asked) >= AHEAD:
                 return
@@ -59,43 +107,55 @@ class Pictures(QObject):
 
     def clear(self) -> None:
         """Give every frame back."""
-        for decoded in self._kept.values():
-            self._reader().release(decoded)
-        self._kept.clear()
-        self._bytes = 0
+        for asked in self._asked.values():
+            asked.ticket.cancel()
         self._asked.clear()
-        self._pinned = None
+        for kept in self._kept.values():
+            kept.release()
+        self._kept.clear()
+        self._errors.clear()
+        self._bytes = 0
+        self._wanted = self._shown = None
 
-    def _tell(self, frame: Frame, ticket: object) -> None:
+    def _ask(self, frame: Frame) -> None:
+        reader = self._house.reader
+        ticket = reader.pixels(located(self._house, frame.instance), frame.index)
+        asked = self._asked[frame.id] = _Asked(frame, reader, ticket)
+        asked.ticket.add_done_callback(partial(self._tell, asked))
+
+    def _tell(self, asked: _Asked, _ticket: object) -> None:
         try:
-            self._answer.emit(frame, ticket)
+            self._answered.emit(asked)
         except RuntimeError:
-            return  # the window is gone; the block dies with the reader
+            return  # the window is gone; the block goes with the reader
 
-    def _on_answer(self, frame: Frame, ticket: object) -> None:
-        known = frame.id in self._asked
-        self._asked.discard(frame.id)
+    def _on_answered(self, asked: _Asked) -> None:
+        frame = asked.frame.id
+        expected = self._asked.get(frame) is asked
+        if expected:
+            del self._asked[frame]
         try:
-            decoded: DecodedFrame = ticket.result(timeout=0)  # type: ignore[attr-defined]
-        except Interrupted:
-            return
+            kept = _Kept(asked.ticket.result(timeout=0), asked.reader)
         except StudioError as error:
-            self.failed.emit(frame.id, error)
+            if expected and not isinstance(error, Interrupted):
+                self._errors[frame] = error
+                self.failed.emit(frame, error)
             return
-        if not known or frame.id in self._kept:
-            self._reader().release(decoded)
+        if not expected or frame in self._kept:
+            kept.release()
             return
-        self._kept[frame.id] = decoded
-        self._bytes += decoded.array.nbytes
+        self._kept[frame] = kept
+        self._bytes += kept.decoded.array.nbytes
+        if frame == self._wanted:
+            self._shown = frame
+        self.arrived.emit(frame)
         self._drop_oldest()
-        self.arrived.emit(frame.id)
 
     def _drop_oldest(self) -> None:
         for old in list(self._kept):
             if self._bytes <= KEEP_BYTES:
                 return
-            if old == self._pinned:
-                continue
-            decoded = self._kept.pop(old)
-            self._bytes -= decoded.array.nbytes
-            self._reader().release(decoded)
+            if old not in (self._wanted, self._shown):
+                kept = self._kept.pop(old)
+                self._bytes -= kept.decoded.array.nbytes
+                kept.release()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from time import perf_counter
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 
 from usfm_studio.document.edit import Change, change_of
-from usfm_studio.document.errors import NotFound, StudioError
+from usfm_studio.document.errors import Interrupted, NotFound, StudioError
 from usfm_studio.document.frame import Frame, FrameId
+from usfm_studio.project.project import Project
 from usfm_studio.ui.job import Job
-from usfm_studio.ui.state import Notice
+from usfm_studio.ui.state import Item, Notice
 from usfm_studio.verbs.propose import ProposeArguments
 from usfm_studio.verbs.propose import run as propose
 from usfm_studio.verbs.review import untouched
@@ -20,7 +23,13 @@ from usfm_studio.verbs.steps import Event
 if TYPE_CHECKING:
     from usfm_studio.ui.session import Session
 
-ROUND = 24
+ROUND = 8
+"""Frames asked for together: few, so that the next round begins where the person has gone meanwhile."""
+SLICE_S = 0.005
+"""A look through thousands of files goes on in the next turn of the event loop after so long."""
+LISTED = 100
+Wanted = tuple[Frame, str]
+"""A frame, and the digest of the model whose proposal it lacks."""
 
 
 class Proposing(QObject):
@@ -31,8 +40,11 @@ class Proposing(QObject):
         self._session = session
         self._background: Job | None = None
         self._asked: Job | None = None
-        self._failed: set[FrameId] = set()
-        self._complete = False
+        self._round = ROUND
+        self._failed: dict[FrameId, str] = {}
+        self._untold = 0
+        self._full: set[str] = set()
+        self._told_models: set[str] = set()
         session.current_changed.connect(self._on_current)
         session.changed.connect(self._on_changed)
 
@@ -43,38 +55,53 @@ class Proposing(QObject):
 
     def here(self) -> None:
         """Propose for the frame in view, whatever stands on it; annotations stay untouched."""
-        frame = self._session.current
-        project = self._session.project
+        session, frame, project = self._session, self._session.current, self._session.project
         if frame is None or project is None:
             return
         if model_for(project, frame.instance) is None:
-            self._session.notice.emit(
-                Notice(
-                    kind="info",
-                    title="No model for this kind of image yet",
-                    text="Accept 3 frames of 2 subjects, then Ctrl+T.",
-                )
-            )
+            title, text = "No model for this kind of image yet", "Accept 3 frames of 2 subjects, then Ctrl+T."
+            session.notice.emit(Notice(kind="info", title=title, text=text))
             return
-        arguments = ProposeArguments(frames=(frame,), all_frames=True)
-        self._asked = self._job(arguments, quiet=False)
+        if session.engine.kind == "stopped":
+            session.start_engine()
+        if self._asked is not None:
+            self._asked.cancel()
+        self._failed.pop(frame.id, None)
+        self._asked = Job(
+            propose(ProposeArguments(frames=(frame,), all_frames=True), session.house),
+            event=self._on_event,
+            done=lambda _result: self.fill(),
+            failed=self._on_asked_failed,
+            parent=self,
+        ).start()
 
     def everywhere(self) -> None:
         """Propose for every frame that nobody has worked on."""
-        self._failed.clear()
-        self._complete = False
-        self.fill(quiet=False)
+        if self._session.engine.kind == "stopped":
+            self._session.start_engine()
+        self._forget()
+        self.fill()
 
-    def fill(self, *, quiet: bool = True) -> None:
+    def fill(self) -> None:
         """Go through the frames that lack their model's proposal, nearest first, a round at a time."""
+        session = self._session
+        if session.project is None or session.read_only or not session.engine_watch.usable:
+            return
         if self._background is not None and self._background.running:
             return
-        if self._session.read_only or self._session.engine.kind in ("stopped", "restarting"):
-            return
-        frames = self._lacking()
-        self._complete = not frames
-        if frames:
-            self._background = self._job(ProposeArguments(frames=tuple(frames[:ROUND])), quiet=quiet)
+        wanted, seen_all = self._look(session.project)
+        if wanted:
+            self._background = Job(
+                propose(ProposeArguments(frames=tuple(frame for frame, _ in wanted)), session.house),
+                event=self._on_event,
+                done=self._on_done,
+                failed=lambda error: self._on_failed(error, wanted),
+                parent=self,
+            ).start()
+        elif seen_all:
+            self._tell_failed()
+        else:
+            QTimer.singleShot(0, self.fill)
 
     def stop(self) -> None:
         """Let go of whatever is being proposed."""
@@ -82,58 +109,124 @@ class Proposing(QObject):
             if job is not None:
                 job.cancel()
         self._background = self._asked = None
+
+    def leave(self) -> None:
+        """The project closes."""
+        self.stop()
+        self._forget()
+
+    def _forget(self) -> None:
         self._failed.clear()
-        self._complete = False
+        self._full.clear()
+        self._told_models.clear()
+        self._untold = 0
+        self._round = ROUND
+
+    # --- what is lacking ---------------------------------------------------------------------------------------
 
     def _on_current(self) -> None:
-        if not self._complete:
-            self.fill()
+        self.fill()
 
     def _on_changed(self, change: Change) -> None:
-        if change.kinds & {"champion", "instances", "schema", "annotation"}:
-            self._complete = False
+        if change.kinds & {"champion", "instances", "schema"}:
+            self._full.clear()
+        for frame in change.frames:
+            self._full.discard(frame.source)
         if change.kinds & {"champion", "instances"}:
-            self.fill()
+            QTimer.singleShot(0, self.fill)
 
-    def _lacking(self) -> list[Frame]:
-        project = self._session.project
-        if project is None:
-            return []
-        digests: dict[str, str | None] = {}
-        here = self._session.navigation.item_index
-        found: list[tuple[int, Frame]] = []
-        for row, item in enumerate(self._session.navigation.items):
-            key = f"{item.exam}\0{item.instance.body_part}\0{item.instance.study_description}"
-            if key not in digests:
-                model = model_for(project, item.instance)
-                digests[key] = read_card(model).digest if model else None
-            wanted = digests[key]
-            if wanted is None:
+    def _look(self, project: Project) -> tuple[list[Wanted], bool]:
+        """A round's frames that lack a proposal, and whether there was time to look at all files."""
+        began, wanted = perf_counter(), list[Wanted]()
+        for lacking in self._lacking(project):
+            wanted += lacking
+            if len(wanted) >= self._round:
+                return wanted[: self._round], False
+            if perf_counter() - began > SLICE_S:
+                return wanted, False
+        return wanted, True
+
+    def _lacking(self, project: Project) -> Iterator[list[Wanted]]:
+        """What files lack, from the one in view on. Those that lack nothing are looked at only once."""
+        items, here = self._session.navigation.items, max(0, self._session.navigation.item_index)
+        models: dict[tuple[str, str, str, str], str | None] = {}
+        for row in (*range(here, len(items)), *range(here)):
+            item = items[row]
+            if item.instance.digest in self._full:
                 continue
-            for index in range(item.instance.frames):
-                frame = Frame(instance=item.instance, index=index)
-                proposal = project.proposal(frame.id)
-                fresh = proposal is not None and proposal.model == wanted
-                if not fresh and frame.id not in self._failed and untouched(project, frame.id):
-                    found.append(((row - here) % max(1, len(self._session.navigation.items)), frame))
-        found.sort(key=lambda pair: pair[0])
-        return [frame for _, frame in found]
+            model = self._model_of(project, item, models)
+            lacking = self._of_item(project, item, model) if model is not None else []
+            if not lacking:
+                self._full.add(item.instance.digest)
+            yield lacking
 
-    def _job(self, arguments: ProposeArguments, *, quiet: bool) -> Job:
-        frames = arguments.frames or ()
-        return Job(
-            propose(arguments, self._session.house),
-            event=self._on_event,
-            done=lambda _result: self.fill(quiet=quiet),
-            failed=lambda error: self._on_failed(error, frames, quiet=quiet),
-            parent=self,
-        ).start()
+    def _of_item(self, project: Project, item: Item, model: str) -> list[Wanted]:
+        return [
+            (Frame(instance=item.instance, index=frame.index), model)
+            for frame in self._frames_of(item)
+            if self._lacks(project, frame, model)
+        ]
+
+    def _frames_of(self, item: Item) -> Iterator[FrameId]:
+        """All frames of an item, those of the loop in view from the one in view on."""
+        current, count = self._session.current, item.instance.frames
+        first = current.index if current is not None and current.instance.digest == item.instance.digest else 0
+        for index in (*range(first, count), *range(first)):
+            yield FrameId(item.instance.digest, index)
+
+    def _lacks(self, project: Project, frame: FrameId, model: str) -> bool:
+        return project.proposer(frame) != model and frame not in self._failed and untouched(project, frame)
+
+    def _model_of(self, project: Project, item: Item, known: dict[tuple[str, str, str, str], str | None]) -> str | None:
+        """Digest of the model that proposes for an item; a model that cannot be used is told once."""
+        i = item.instance
+        key = (item.exam, i.body_part, i.study_description, i.series_description)
+        if key not in known:
+            known[key] = None
+            try:
+                folder = model_for(project, i)
+                known[key] = read_card(folder).digest if folder is not None else None
+            except StudioError as error:
+                if error.what not in self._told_models:
+                    self._told_models.add(error.what)
+                    self._session.tell(error)
+        return known[key]
+
+    # --- what became of it -------------------------------------------------------------------------------------
 
     def _on_event(self, event: Event) -> None:
         if event.kind == "applied":
             self._session.announce(change_of(event.body["edit"]))
 
-    def _on_failed(self, error: StudioError, frames: tuple[Frame, ...], *, quiet: bool) -> None:
-        self._failed.update(frame.id for frame in frames)
-        if not (quiet and isinstance(error, NotFound)):
+    def _on_done(self, _result: object) -> None:
+        self._round = ROUND
+        self.fill()
+
+    def _on_failed(self, error: StudioError, wanted: list[Wanted]) -> None:
+        """Whatever stopped a round, the frames left in it are tried one by one, to find the one that is to blame."""
+        project = self._session.project
+        if project is None or isinstance(error, NotFound):
+            return
+        for frame, model in wanted if len(wanted) == 1 and not isinstance(error, Interrupted) else ():
+            if self._lacks(project, frame.id, model):
+                self._failed[frame.id] = str(error)
+                self._untold += 1
+        self._round = 1
+        QTimer.singleShot(0, self.fill)
+
+    def _tell_failed(self) -> None:
+        """All that can be proposed is there: say once what is not."""
+        if not self._untold:
+            return
+        count, self._untold = self._untold, 0
+        reasons = list(dict.fromkeys(self._failed.values()))
+        title = f"{count} frame{'s have' if count > 1 else ' has'} no proposal"
+        text = reasons[0] if len(reasons) == 1 else f"{len(reasons)} reasons; Shift+Y tries again."
+        self._session.notice.emit(
+            Notice(kind="warning", title=title, text=text, details="\n".join(reasons[:LISTED]) if reasons[1:] else "")
+        )
+
+    def _on_asked_failed(self, error: StudioError) -> None:
+        if not isinstance(error, Interrupted):
             self._session.tell(error)
+        self.fill()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
 from usfm_studio.document.annotation import State
-from usfm_studio.document.edit import Edit, PaintTiles, ReplaceSchema, SetAnnotation
+from usfm_studio.document.edit import Change, Edit, PaintTiles, ReplaceSchema, SetAnnotation
 from usfm_studio.document.errors import StudioError
 from usfm_studio.document.frame import FrameId
 from usfm_studio.document.schema import Schema
+from usfm_studio.project.project import Project
 from usfm_studio.ui.state import Notice
 from usfm_studio.verbs import review
 
 if TYPE_CHECKING:
     from usfm_studio.ui.session import Session
+
+Decide = Callable[[Project, FrameId, tuple[int, ...] | None], Edit | None]
 
 
 class Reviewing(QObject):
@@ -26,23 +30,41 @@ class Reviewing(QObject):
         super().__init__(session)
         self._session = session
 
-    def draw(self, edit: Edit | None) -> None:
+    def draw(self, edit: Edit | None) -> Change | None:
         """Commit a tool's answer: the stroke, and that a person worked on the frame."""
         project = self._session.project
         if project is not None and isinstance(edit, PaintTiles):
             edit = review.hand_work(project, edit)
-        self._session.commit(edit)
+        return self._session.commit(edit)
 
     def accept(self, value: int | None = None) -> None:
         """Accept the proposed segment (the selected one when it is proposed, else all that is proposed)."""
-        waiting = self._session.proposed
+        self._decide(review.accept, value)
+
+    def reject(self, value: int | None = None) -> None:
+        """Turn down the proposed segment (the selected one when it is proposed, else all)."""
+        self._decide(review.reject, value)
+
+    def reject_all(self) -> None:
+        """Turn down everything proposed on this frame."""
         frame = self._frame()
-        if waiting is None or frame is None or self._session.project is None:
+        if frame is not None and self._session.project is not None:
+            self._session.commit(review.reject(self._session.project, frame))
+
+    def _decide(
+        self, decide: Callable[[Project, FrameId, tuple[int, ...] | None], Edit | None], value: int | None
+    ) -> None:
+        """One decision; where others are left on the frame, the next of them is selected."""
+        session, frame, project = self._session, self._frame(), self._session.project
+        waiting = session.proposed
+        if waiting is None or frame is None or project is None:
             return
-        if value is None and len(waiting.values) > 1 and self._session.segment in waiting.values:
-            value = self._session.segment
-        values = None if value is None else (value,)
-        self._session.commit(review.accept(self._session.project, frame, values))
+        if value is None and len(waiting.values) > 1 and session.segment in waiting.values:
+            value = session.segment
+        done = session.commit(decide(project, frame, None if value is None else (value,)))
+        left = session.proposed
+        if done is not None and left is not None and left.values and session.segment not in left.values:
+            session.select_segment(next((v for v in left.values if v > session.segment), left.values[0]))
 
     def accept_all_and_next(self) -> None:
         """Accept what is proposed, call the frame done and go to the next that waits."""
@@ -50,31 +72,12 @@ class Reviewing(QObject):
         if frame is None or self._session.project is None:
             return
         edit = review.mark_done(self._session.project, frame)
-        state = self._session.annotation.state
-        if edit is None and state not in (State.DONE, State.NOTHING):
+        if edit is None and self._session.annotation.state not in (State.DONE, State.NOTHING):
             self._session.notice.emit(
                 Notice(kind="info", title="Nothing is marked here", text="Draw first, or press U for nothing to mark.")
             )
-            return
-        self._session.commit(edit)
-        self._session.navigation.next_open()
-
-    def reject(self, value: int | None = None) -> None:
-        """Turn down the proposed segment (the selected one when it is proposed, else all)."""
-        waiting = self._session.proposed
-        frame = self._frame()
-        if waiting is None or frame is None or self._session.project is None:
-            return
-        if value is None and len(waiting.values) > 1 and self._session.segment in waiting.values:
-            value = self._session.segment
-        values = None if value is None else (value,)
-        self._session.commit(review.reject(self._session.project, frame, values))
-
-    def reject_all(self) -> None:
-        """Turn down everything proposed on this frame."""
-        frame = self._frame()
-        if frame is not None and self._session.project is not None:
-            self._session.commit(review.reject(self._session.project, frame))
+        elif edit is None or self._session.commit(edit) is not None:
+            self._session.navigation.next_open()
 
     def set_state(self, state: State) -> None:
         """Put the frame into a state; the same state again takes it back to where work stands."""
@@ -104,9 +107,8 @@ class Reviewing(QObject):
     def add_segment(self, name: str) -> None:
         """One more segment for this kind of image; it is selected at once."""
         schema = self._changed_schema(lambda s: s.with_segment(name.strip(), exam=self._session.exam), f"Add {name}")
-        segment = schema.named(name) if schema else None
-        if segment is not None:
-            self._session.select_segment(segment.value)
+        if schema is not None:
+            self._session.select_segment(schema.segments[-1].value)
 
     def rename_segment(self, value: int, name: str) -> None:
         """Another name for a segment; masks stay as they are."""
@@ -130,17 +132,17 @@ class Reviewing(QObject):
         """One more word for frames of this kind."""
         self._changed_schema(lambda s: s.with_label(name.strip(), exam=self._session.exam), f"Add label {name}")
 
-    def _changed_schema(self, change: object, name: str) -> Schema | None:
+    def _changed_schema(self, change: Callable[[Schema], Schema], name: str) -> Schema | None:
         project = self._session.project
         if project is None:
             return None
         try:
-            after: Schema = change(project.schema)  # type: ignore[operator]
+            after = change(project.schema)
         except StudioError as error:
             self._session.tell(error)
             return None
-        self._session.commit(ReplaceSchema(name=name, before=project.schema, after=after))
-        return after
+        done = self._session.commit(ReplaceSchema(name=name, before=project.schema, after=after))
+        return after if done is not None else None
 
     def _frame(self) -> FrameId | None:
         return self._session.current.id if self._session.current else None

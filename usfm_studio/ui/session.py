@@ -1,51 +1,53 @@
 """What the person is doing: the one object that panels see. It holds the house and asks verbs to do the work.
 
-Parts with a task of their own stand beside it: `navigation.py` (where the person looks), `reviewing.py` (what she
-decides), `learning.py` (runs, models, verdicts), `bringing_in.py` (files) and `proposing.py` (the model's words).
+Parts with a task of their own stand beside it: `opening.py` (projects come and go), `navigation.py` (where the person
+looks), `reviewing.py` (what she decides), `proposing.py` (the model's words), `learning.py` (runs, models, verdicts),
+`bringing_in.py` (files), `saving.py` (what is on the disk) and `engine_watch.py`.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
-from usfm_studio.document.annotation import NO_ANNOTATION, Annotation, State
+from usfm_studio.document.annotation import NO_ANNOTATION, Annotation, Proposal, State
 from usfm_studio.document.edit import Change, Edit
-from usfm_studio.document.errors import DiskFull, ProjectBusy, ReadOnly, StudioError
-from usfm_studio.document.frame import Frame, Instance
+from usfm_studio.document.errors import Interrupted, ReadOnly, StudioError
+from usfm_studio.document.frame import Frame, FrameId, Instance
 from usfm_studio.document.mask import Mask
 from usfm_studio.document.schema import Schema
 from usfm_studio.project.project import Project
 from usfm_studio.ui.bringing_in import BringingIn
+from usfm_studio.ui.engine_watch import EngineWatch
+from usfm_studio.ui.job import end_all, in_words
 from usfm_studio.ui.learning import Learning
 from usfm_studio.ui.navigation import Navigation
+from usfm_studio.ui.opening import Make, OpenedProject, Opening, Then
 from usfm_studio.ui.proposing import Proposing
 from usfm_studio.ui.reviewing import Reviewing
+from usfm_studio.ui.saving import Saving
 from usfm_studio.ui.state import EngineState, Notice, SavedState
 from usfm_studio.verbs.house import House, Options
 from usfm_studio.verbs.review import ProposedFrame, proposed
 
-ENGINE_TEXTS = {
-    "Stopped": ("stopped", "Engine stopped"),
-    "Starting": ("starting", "Engine starting"),
-    "Ready": ("ready", "Engine · {device}"),
-    "Busy": ("busy", "Engine · {device}"),
-    "Dead": ("stopped", "Engine stopped"),
-    "Waiting": ("restarting", "Engine restarting"),
-}
+T = TypeVar("T")
 
 
 class Session(QObject):
     """State of the window. Every change of the project passes through `commit`; panels hear of it by `changed`."""
 
     opened = Signal()
+    closing = Signal()
+    """The project is about to be written and closed: whoever holds something back hands it over now."""
     closed = Signal()
     changed = Signal(object)  # Change
     current_changed = Signal()
+    """Another frame is in view, or rows of the worklist are others."""
     pixels_changed = Signal()
     segment_changed = Signal()
     saved_changed = Signal()
@@ -54,25 +56,27 @@ class Session(QObject):
     import_changed = Signal()
     play_changed = Signal()
     notice = Signal(object)  # Notice
-    _saved_elsewhere = Signal()
-    _engine_elsewhere = Signal(str)
+    settled = Signal(str)
+    """The trouble that a notice's `key` names is over."""
 
     def __init__(self, options: Options | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.house = House(options or Options())
-        self.saved = SavedState()
-        self.engine = EngineState()
         self.hidden_segments: frozenset[int] = frozenset()
         self.segment = 0
-        self._engine_watched = False
-        queued = Qt.ConnectionType.QueuedConnection
-        self._saved_elsewhere.connect(self._on_saved, queued)
-        self._engine_elsewhere.connect(self._on_engine, queued)
+        self.takes_undo: Callable[[], bool] = lambda: False
+        """Whether a gesture on the canvas has taken Ctrl+Z for itself."""
+        self._schema: tuple[Schema, str, Schema] | None = None
+        self._proposed: tuple[Proposal | None, Annotation, ProposedFrame | None] | None = None
+        self._unreadable: set[FrameId] = set()
+        self.saving = Saving(self)
+        self.engine_watch = EngineWatch(self)
         self.navigation = Navigation(self)
         self.reviewing = Reviewing(self)
         self.proposing = Proposing(self)
         self.learning = Learning(self)
         self.bringing_in = BringingIn(self)
+        self.opening = Opening(self)
 
     # --- the project -------------------------------------------------------------------------------------------
 
@@ -83,63 +87,55 @@ class Session(QObject):
 
     @property
     def read_only(self) -> bool:
-        """True where nothing can be changed (or nothing is open)."""
-        return self.project is None or self.project.read_only
+        """True where nothing can be changed: to be looked at only, no room on the disk, or nothing open."""
+        return self.project is None or self.saved.kind == "readonly"
 
-    def open_project(self, folder: Path) -> bool:
-        """Open (or make) the project in this folder. Busy ones open for reading; False where it cannot be opened."""
-        self.close_project()
-        try:
-            self.house.opened = self._open(folder)
-        except (StudioError, OSError) as error:
-            self.tell(error)
-            return False
-        self.adopt_project()
-        return True
+    def open_project(self, folder: Path, then: Then = lambda: None, *, make: Make = Project.create) -> None:
+        """Open (or make) the project in this folder, without waiting for it; `then` is called when it is shown.
 
-    def _open(self, folder: Path) -> Project:
-        if not (folder / "project.db").exists():
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            return Project.create(folder)
-        try:
-            return Project.open(folder)
-        except ProjectBusy as busy:
-            self.notice.emit(Notice(kind="warning", title=busy.what, text=f"{busy.why}. It is open for reading only."))
-        except ReadOnly as locked:
-            self.notice.emit(
-                Notice(kind="warning", title=locked.what, text=f"{locked.why}. You can look but not change.")
-            )
-        return Project.open(folder, read_only=True)
+        One that is open elsewhere opens for reading. Where it cannot be opened, a notice says why.
+        """
+        self.opening.open(folder, make, then)
 
-    def adopt_project(self) -> None:
-        """Show the project that stands in the house now."""
-        project = self.project
-        assert project is not None
-        project.on_saved(lambda *_: self._saved_elsewhere.emit())
-        self._on_saved()
-        self.learning.refresh()
-        self.navigation.refresh(keep=False)
+    def adopt(self, opened: OpenedProject) -> None:
+        """Show a project that was opened."""
+        self.house.opened = opened.project
+        self.hidden_segments = frozenset()
+        self.saving.follow(opened.project)
+        self.learning.enter(opened.interrupted)
+        self.navigation.enter(opened.items, opened.place)
+        self.navigation.choose_segment()
         self.opened.emit()
         self.current_changed.emit()
+        for notice in opened.notices:
+            self.notice.emit(notice)
         self.proposing.fill()
 
-    def close_project(self) -> None:
-        """Write what is queued and let the project go. Children stay."""
-        if self.project is None:
-            return
-        self.learning.leave()
-        self.proposing.stop()
-        self.bringing_in.cancel()
+    def close_project(self, *, discard: bool = False) -> bool:
+        """Write what is queued and let the project go; children stay. False where something cannot be written.
+
+        With `discard` it closes all the same, and what is not written is lost.
+        """
+        return self.opening.close(discard=discard)
+
+    def leave(self) -> None:
+        """The open project is about to be closed: forget all of it."""
+        for part in (self.learning, self.proposing, self.bringing_in):
+            part.leave()
+        end_all("the project was closed")
         self.navigation.leave()
-        self.house.opened.close() if self.house.opened else None
         self.house.opened = None
-        self.saved = SavedState()
+        self._schema = self._proposed = None
+        self._unreadable.clear()
+        self.saving.leave()
         self.closed.emit()
 
-    def shut_down(self) -> None:
-        """Close the project and end the children; the last act of the window."""
-        self.close_project()
-        self.house.close()
+    def shut_down(self, *, discard: bool = False) -> bool:
+        """Close the project and end the children; the last act of the window. False as with `close_project`."""
+        if not self.close_project(discard=discard):
+            return False
+        self.opening.shut_down()
+        return True
 
     # --- what is in view ---------------------------------------------------------------------------------------
 
@@ -166,7 +162,12 @@ class Session(QObject):
     @property
     def schema(self) -> Schema:
         """What can be marked on the frame in view."""
-        return self.project.schema.for_exam(self.exam) if self.project else Schema()
+        if self.project is None:
+            return Schema()
+        whole, exam = self.project.schema, self.exam
+        if self._schema is None or self._schema[0] is not whole or self._schema[1] != exam:
+            self._schema = (whole, exam, whole.for_exam(exam))
+        return self._schema[2]
 
     @property
     def annotation(self) -> Annotation:
@@ -176,13 +177,33 @@ class Session(QObject):
     @property
     def proposed(self) -> ProposedFrame | None:
         """What the model proposes for the frame in view and nobody has decided yet."""
-        return proposed(self.project, self.current.id) if self.project and self.current else None
+        project, current = self.project, self.current
+        if project is None or current is None:
+            return None
+        frame, annotation = current.id, self.annotation
+        proposal = self._read(frame, lambda: project.proposal(frame), None)
+        kept = self._proposed
+        if kept is None or kept[0] is not proposal or kept[1] is not annotation:
+            kept = self._proposed = (proposal, annotation, proposed(project, frame) if proposal else None)
+        return kept[2]
 
     def mask(self, layer: int = 0) -> Mask:
         """The accepted mask of the frame in view."""
-        if self.project is None or self.current is None:
+        project, current = self.project, self.current
+        if project is None or current is None:
             return Mask.empty((1, 1))
-        return self.project.mask(self.current.id, layer)
+        frame = current.id
+        return self._read(frame, lambda: project.mask(frame, layer), Mask.empty(current.shape))
+
+    def _read(self, frame: FrameId, look: Callable[[], T], else_: T) -> T:
+        """What the project has; where its file is damaged, that is told once (and the project refuses to paint)."""
+        try:
+            return look()
+        except StudioError as error:
+            if frame not in self._unreadable:
+                self._unreadable.add(frame)
+                self.tell(error)
+            return else_
 
     @property
     def counts(self) -> dict[State, int]:
@@ -195,7 +216,7 @@ class Session(QObject):
     # --- changes -----------------------------------------------------------------------------------------------
 
     def commit(self, edit: Edit | None, *, undoable: bool = True) -> Change | None:
-        """The one door for changes: apply, tell every panel once, and answer what changed."""
+        """The one door for changes: apply, tell every panel once, and answer what changed (None: nothing did)."""
         if edit is None or self.project is None:
             return None
         try:
@@ -210,13 +231,12 @@ class Session(QObject):
         """Tell panels of a change that a verb has applied."""
         self.navigation.follow(change)
         self.changed.emit(change)
-        if change.kinds & {"champion", "schema"}:
-            self.learning.refresh()
-        self._on_saved()
+        self.saving.refresh()
 
     def undo(self) -> None:
-        """Take the last act back; go to its frame first when that is elsewhere, and say so."""
-        self._rewind(redo=False)
+        """Take the last act back; go to its frame when that is elsewhere, and say so."""
+        if not self.takes_undo():
+            self._rewind(redo=False)
 
     def redo(self) -> None:
         """Do again what was taken back."""
@@ -226,9 +246,9 @@ class Session(QObject):
         project = self.project
         if project is None:
             return
-        name = project.redo_name if redo else project.undo_name
-        frame = project.redo_frame if redo else project.undo_frame
         try:
+            name = project.redo_name if redo else project.undo_name
+            frame = project.redo_frame if redo else project.undo_frame
             change = project.redo() if redo else project.undo()
         except StudioError as error:
             self.tell(error)
@@ -238,8 +258,9 @@ class Session(QObject):
         self.announce(change)
         if frame is not None and (self.current is None or frame != self.current.id):
             self.navigation.go(frame)
-            verb = "Redone" if redo else "Undone"
-            self.notice.emit(Notice(kind="info", title=f"{verb}: {name}", text="It was on this frame."))
+            place = self.navigation.place_of(frame)
+            text = f"{place[:1].upper()}{place[1:]} is shown." if place else "Its file is not in the project any more."
+            self.notice.emit(Notice(kind="info", title=f"{'Redone' if redo else 'Undone'}: {name}", text=text))
 
     @property
     def undo_text(self) -> str:
@@ -253,13 +274,16 @@ class Session(QObject):
 
     def _step_text(self, *, redo: bool) -> str:
         project = self.project
-        name = (project.redo_name if redo else project.undo_name) if project else None
-        if project is None or name is None:
+        if project is None:
             return ""
-        frame = project.redo_frame if redo else project.undo_frame
-        if frame is None or (self.current is not None and frame == self.current.id):
-            return name
-        return f"{name}, {self.navigation.place_of(frame)}"
+        try:
+            name = project.redo_name if redo else project.undo_name
+            frame = project.redo_frame if redo else project.undo_frame
+        except StudioError:
+            return ""  # a damaged journal: taking back says why
+        elsewhere = frame is not None and (self.current is None or frame != self.current.id)
+        place = self.navigation.place_of(frame) if frame is not None and elsewhere else ""
+        return ", ".join(part for part in (name or "", place) if part)
 
     # --- segments ----------------------------------------------------------------------------------------------
 
@@ -276,72 +300,23 @@ class Session(QObject):
 
     # --- words from elsewhere ----------------------------------------------------------------------------------
 
-    def tell(self, error: BaseException) -> None:
-        """An error as one quiet line."""
-        if isinstance(error, StudioError):
-            text = f"{error.why}. {error.hint}" if error.why else error.hint
-            kind = "warning" if isinstance(error, ReadOnly) else "error"
-            self.notice.emit(Notice(kind=kind, title=error.what, text=text.strip()))
-        else:
-            strerror = getattr(error, "strerror", None) or type(error).__name__
-            self.notice.emit(Notice(kind="error", title="Something went wrong", text=str(strerror)))
+    @property
+    def saved(self) -> SavedState:
+        """What is on the disk."""
+        return self.saving.state
+
+    @property
+    def engine(self) -> EngineState:
+        """Where the engine stands."""
+        return self.engine_watch.state
 
     def start_engine(self) -> None:
-        """Start the engine host; called after the first paint."""
-        engine = self.house.engine
-        if not self._engine_watched:
-            self._engine_watched = True
-            engine.on_state(lambda state: self._engine_elsewhere.emit(type(state).__name__))
-            ticket = engine.device()
-            ticket.add_done_callback(lambda _t: self._engine_elsewhere.emit("Ready"))
-            self._device_ticket = ticket
+        """Start the engine host; called after the first paint, and to start it again after it was given up."""
+        self.engine_watch.start()
 
-    def _on_engine(self, state: str) -> None:
-        kind, text = ENGINE_TEXTS.get(state, ("ready", "Engine · {device}"))
-        device = self._device_name()
-        before = self.engine
-        self.engine = EngineState(kind=kind, text=text.format(device=device or "…"), device=device)
-        if self.engine != before:
-            self.engine_changed.emit()
-        if before.kind in ("ready", "busy") and kind == "restarting":
-            self.notice.emit(
-                Notice(kind="warning", title="The engine stopped and starts again", text="Nothing of yours was lost.")
-            )
-        if kind == "ready" and before.kind in ("starting", "restarting", "stopped"):
-            QTimer.singleShot(0, self.proposing.fill)
-
-    def _device_name(self) -> str:
-        ticket = getattr(self, "_device_ticket", None)
-        if ticket is None or not ticket.done() or ticket.cancelled() or ticket.exception() is not None:
-            return self.engine.device
-        body = ticket.result()
-        kind = str(body.get("kind", "cpu"))
-        if kind != "cpu":
-            return str(body.get("name", kind.upper()))
-        return f"CPU · {body.get('threads', 1)} threads"
-
-    def _on_saved(self) -> None:
-        self.saved, before = self._saved_state(), self.saved
-        if self.saved != before:
-            self.saved_changed.emit()
-
-    def _saved_state(self) -> SavedState:
-        project = self.project
-        if project is None:
-            return SavedState()
-        if project.read_only:
-            return SavedState(kind="readonly", text="Read only")
-        saved = project.saved
-        if saved.error is not None:
-            if self.saved.kind != "unsaved":
-                self._tell_unsaved(saved.error, saved.pending)
-            return SavedState(kind="unsaved", text="Not saved")
-        if saved.pending:
-            return SavedState(kind="saving", text=self.saved.text or "Saving")
-        return SavedState(kind="saved", text=f"Saved {datetime.now():%H:%M}")
-
-    def _tell_unsaved(self, error: StudioError, pending: int) -> None:
-        what = "Disk full" if isinstance(error, DiskFull) else error.what
-        edits = f"{pending} edit{'s' if pending != 1 else ''} not saved"
-        text = f"{edits}, kept in memory. {error.hint}".strip()
-        self.notice.emit(Notice(kind="error", title=what, text=text, key="unsaved"))
+    def tell(self, error: BaseException) -> None:
+        """An error as one quiet line."""
+        said = in_words(error)
+        text = f"{said.why[:1].upper()}{said.why[1:]}. {said.hint}" if said.why else said.hint
+        kind = "info" if isinstance(said, Interrupted) else "warning" if isinstance(said, ReadOnly) else "error"
+        self.notice.emit(Notice(kind=kind, title=said.what, text=text.strip()))

@@ -166,7 +166,6 @@ class Tour:
     def _open_sample(self, project: Path) -> None:
         self.session.bringing_in.open_sample(project)
         self.session.start_engine()
-        self.window.show_page("work")
         reading = self.session.bringing_in
         self.wait(lambda: reading.state is not None and not reading.state.running, 60, "reading the sample")
         if not self.session.navigation.items:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
 from PySide6.QtCore import QTimer
 
 from usfm_studio.document.calibration import region_at
 from usfm_studio.document.edit import Change
+from usfm_studio.document.frame import FrameId
+from usfm_studio.document.mask import Mask
 from usfm_studio.document.schema import Schema
 from usfm_studio.ui.canvas.coordinates import Margins
 from usfm_studio.ui.canvas.styles import Overlay, SegmentStyle
@@ -24,6 +29,28 @@ from usfm_studio.ui.tools.tool import Cancel, Commit, Key, Tool
 
 TOOLS: dict[str, Tool] = {tool.name: tool for tool in (Select(), Brush(), ERASER, Polygon(), Lasso())}
 LOOKS = (Overlay.FULL, Overlay.OUTLINES)
+PATIENCE_MS = 120
+LOOP_PATIENCE_MS = 600
+"""An image stays so long while the next one is decoded: shorter than a glance, longer than most decoding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """What the canvas shows over the image."""
+
+    accepted: Mask
+    proposed: Mask | None
+    styles: dict[int, SegmentStyle]
+    confidences: Mapping[int, float]
+
+    def looks_like(self, other: _Shown) -> bool:
+        """Whether a repaint would change nothing."""
+        return (
+            self.proposed is other.proposed
+            and self.styles == other.styles
+            and self.confidences == other.confidences
+            and (self.accepted is other.accepted or self.accepted.same_as(other.accepted))
+        )
 
 
 class WorkCanvas:
@@ -40,6 +67,13 @@ class WorkCanvas:
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
         self._soon.timeout.connect(self.show_masks)
+        self._late = False
+        self._frame: FrameId | None = None
+        self._shown: _Shown | None = None
+        self._texts: tuple[CornerTexts, float | None, float] | None = None
+        self._blank = QTimer(self.view)
+        self._blank.setSingleShot(True)
+        self._blank.timeout.connect(lambda: self._show_nothing(if_still_waiting=True))
         self._connect()
         self.show_frame()
 
@@ -49,6 +83,7 @@ class WorkCanvas:
         session.current_changed.connect(self._soon.start)
         session.opened.connect(self.show_frame)
         session.closed.connect(self.show_frame)
+        session.closing.connect(lambda: view.set_tool(TOOLS[self.link.tool]))  # a stroke under way ends and is kept
         session.changed.connect(self._on_changed)
         session.segment_changed.connect(self._soon.start)
         session.training_changed.connect(self._show_texts)
@@ -57,34 +92,64 @@ class WorkCanvas:
         view.frame_step.connect(session.navigation.step)
         view.hints_changed.connect(self.link.hints_changed)
         view.gesture_changed.connect(self.link.busy_changed)
+        view.gesture_changed.connect(self._on_gesture)
         view.refused.connect(self.link.refused)
         view.tool_left.connect(lambda: self.set_tool("select"))
+        session.takes_undo = lambda: self.take_key("Backspace")
 
     # --- from the session to the canvas ------------------------------------------------------------------------
 
     def show_frame(self) -> None:
-        """Show the frame in view; its masks come with its pixels."""
+        """Show the frame in view; its masks come with its pixels. No image stays for long under another one's name."""
         frame, pixels = self._session.current, self._session.pixels
-        if frame is None:
-            self.view.show_frame(None, None)
-        elif pixels is not None:
+        if frame is None or (pixels is None and self._session.navigation.trouble is not None):
+            self._show_nothing()
+        elif pixels is None:
+            if self._frame is not None and not self._blank.isActive():
+                same_file = self._frame.source == frame.id.source
+                self._blank.start(LOOP_PATIENCE_MS if same_file else PATIENCE_MS)
+        else:
+            self._blank.stop()
+            self._frame = frame.id
+            self._shown = None
             aspect = _pixel_aspect(frame.instance.spacing_mm_xy)
             self.view.show_frame(pixels, frame.id, aspect, bits=frame.instance.bits)
             self.view.wheel_steps_frames = frame.instance.frames > 1
             self.show_masks()
 
-    def show_masks(self) -> None:
-        """Show layers, styles and texts as they stand."""
-        session = self._session
-        if session.current is None or session.pixels is None:
+    def _show_nothing(self, *, if_still_waiting: bool = False) -> None:
+        if if_still_waiting and self._session.pixels is not None:
             return
-        waiting = session.proposed
-        styles = segment_styles(session.schema, session.hidden_segments)
-        confidences = waiting.confidences if waiting is not None else {}
-        self.view.set_masks(session.mask(), waiting.mask if waiting is not None else None, styles, confidences)
+        self._blank.stop()
+        self._frame = self._shown = None
+        self.view.show_frame(None, None)
+
+    def show_masks(self) -> None:
+        """Show layers, styles and texts as they stand; what is shown already is not painted again."""
+        session = self._session
+        if session.current is None or session.current.id != self._frame:
+            return
         segment = session.schema.segment(session.segment)
         self.view.set_segment(session.segment if segment else 0, segment.name if segment else "")
+        if self.view.gesture_active:
+            self._late = True
+            return
+        self._late = False
+        waiting = session.proposed
+        now = _Shown(
+            accepted=session.mask(),
+            proposed=waiting.mask if waiting is not None else None,
+            styles=segment_styles(session.schema, session.hidden_segments),
+            confidences=waiting.confidences if waiting is not None else {},
+        )
+        if self._shown is None or not now.looks_like(self._shown):
+            self.view.set_masks(now.accepted, now.proposed, now.styles, now.confidences)
+        self._shown = now
         self._show_texts()
+
+    def _on_gesture(self, active: bool) -> None:
+        if not active and self._late:
+            self._soon.start()
 
     def _on_changed(self, change: Change) -> None:
         current = self._session.current
@@ -93,28 +158,34 @@ class WorkCanvas:
 
     def _show_texts(self) -> None:
         frame = self._session.current
-        if frame is None:
+        if frame is None or frame.id != self._frame:
             return
         row, items = self._session.navigation.item_index, self._session.navigation.items
         instance = frame.instance
         item = items[row] if 0 <= row < len(items) else None
         scale = instance.scale_at(instance.columns / 2, instance.rows / 2)
         waiting = self._session.proposed
-        self.view.set_texts(
-            CornerTexts(
-                identity=" · ".join(part for part in (instance.patient_name, instance.patient_id) if part),
-                place=_place(item, frame.index, instance.seconds, row, len(items)),
-                proposal=f"proposal · {waiting.model_name}" if waiting is not None and waiting.values else "",
-                accepted="accepted by reader" if self._session.mask().tiles else "",
-                calibration=f"{scale.mm_per_px_xy[1]:.2g} mm/px · {scale.source}" if scale else "not calibrated: px",
-            )
+        texts = CornerTexts(
+            identity=" · ".join(part for part in (instance.patient_name, instance.patient_id) if part),
+            place=_place(item, frame.index, instance.seconds, row, len(items)),
+            proposal=f"proposal · {waiting.model_name}" if waiting is not None and waiting.values else "",
+            accepted="accepted by reader" if self._session.mask().tiles else "",
+            calibration=f"{scale.mm_per_px_xy[1]:.2g} mm/px · {scale.source}" if scale else "not calibrated: px",
         )
-        self.view.set_scale(scale.mm_per_px_xy[1] if scale else None, _top_row(self._session))
+        now = (texts, scale.mm_per_px_xy[1] if scale else None, _top_row(self._session))
+        if now != self._texts:
+            self._texts = now
+            self.view.set_texts(texts)
+            self.view.set_scale(*now[1:])
 
     # --- from the canvas to the session ------------------------------------------------------------------------
 
     def _on_commit(self, answer: Commit) -> None:
-        self._session.reviewing.draw(answer.edit)
+        if self._session.reviewing.draw(answer.edit) is None:
+            self._shown = None  # it was refused: show what the project has
+            self._soon.start()
+        elif self._shown is not None:
+            self._shown = replace(self._shown, accepted=answer.mask)
 
     # --- what actions ask --------------------------------------------------------------------------------------
 

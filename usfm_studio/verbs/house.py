@@ -80,6 +80,8 @@ class House:
         """The reader, started at first use."""
         if self._reader is None:
             self._reader = Reader(self.readers, self.cache_folder, spare=self.spare)
+        elif self.opened is not None:
+            self._reader.keep_in(self.cache_folder)
         return self._reader
 
     @property
@@ -91,6 +93,8 @@ class House:
             options = self.options
             self._engine = Engine(device=options.device, cache_folder=self.cache_folder, threads=options.threads)
             self._engine.start()
+        elif self.opened is not None:
+            self._engine.keep_in(self.cache_folder)
         return self._engine
 
     def close(self) -> None:

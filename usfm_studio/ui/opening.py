@@ -1,0 +1,217 @@
+"""Projects are opened, made and closed off the window's thread: an fsync on a busy disk takes as long as it takes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from usfm_studio.document.errors import ProjectBusy, ReadOnly, StudioError
+from usfm_studio.document.frame import FrameId
+from usfm_studio.project.project import Project
+from usfm_studio.ui.items import items_of
+from usfm_studio.ui.job import hands, in_words
+from usfm_studio.ui.place import read_place, write_place
+from usfm_studio.ui.state import Item, Notice
+from usfm_studio.verbs.runs import InterruptedRun, interrupted_runs
+
+if TYPE_CHECKING:
+    from usfm_studio.ui.session import Session
+
+LOG = logging.getLogger(__name__)
+FLUSH_S = 2.0
+LAST_S = 2.0
+PLACE_MS = 400
+
+Make = Callable[[Path], Project]
+Then = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedProject:
+    """A project and what the window shows of it first, made ready off its thread."""
+
+    project: Project
+    items: tuple[Item, ...]
+    place: FrameId | None
+    notices: tuple[Notice, ...]
+    interrupted: tuple[InterruptedRun, ...]
+
+
+class Opening(QObject):
+    """One project at a time. The newest wish counts; a project that comes too late is closed again."""
+
+    _answered = Signal(object, object)  # Future, Then
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self._wanted: Future[OpenedProject] | None = None
+        self._closing: Future[None] | None = None
+        self._kept: FrameId | None = None
+        self._answered.connect(self._on_answered, Qt.ConnectionType.QueuedConnection)
+        self._note = QTimer(self)
+        self._note.setSingleShot(True)
+        self._note.setInterval(PLACE_MS)
+        self._note.timeout.connect(self.keep_place)
+        session.current_changed.connect(self._on_current)
+
+    @property
+    def busy(self) -> bool:
+        """True while a project is on its way."""
+        return self._wanted is not None
+
+    def open(self, folder: Path, make: Make = Project.create, then: Then = lambda: None) -> None:
+        """Open the project in this folder, or make it with `make`; `then` is called when it is shown.
+
+        Where it cannot be opened the person is told why, and what was open before stays open.
+        """
+        folder = folder.absolute()
+        held = self._session.project
+        if held is not None and held.folder == folder:
+            then()
+            return
+        self._wanted = wanted = hands().submit(open_project, folder, make)
+        wanted.add_done_callback(partial(self._tell, then))
+
+    def close(self, *, discard: bool = False) -> bool:
+        """Write what waits and let the project go. False, and all stays, where something cannot be written.
+
+        With `discard` it goes all the same.
+        """
+        session, project = self._session, self._session.project
+        if self._wanted is not None:
+            self._wanted.add_done_callback(_close_late)
+            self._wanted = None
+        if project is None:
+            return True
+        session.closing.emit()
+        try:
+            project.flush(FLUSH_S)
+        except StudioError as error:
+            if not discard:
+                session.tell(error)
+                return False
+        self._leave(project)
+        return True
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until what was closed is closed; False when that takes longer."""
+        closing = self._closing
+        if closing is not None:
+            with suppress(TimeoutError, StudioError):
+                closing.result(seconds)
+        return closing is None or closing.done()
+
+    def shut_down(self) -> None:
+        """End the children and wait for what was closed, neither for long: what is left ends with this process."""
+        last_acts = Thread(target=self._session.house.close, name="last acts", daemon=True)
+        last_acts.start()
+        self.wait(LAST_S)
+        last_acts.join(LAST_S)
+
+    def keep_place(self) -> None:
+        """Remember the frame in view."""
+        project, current = self._session.project, self._session.current
+        if project is None or current is None or project.read_only or current.id == self._kept:
+            return
+        self._kept = current.id
+        hands().submit(write_place, project.folder, current.id)
+
+    def _leave(self, project: Project) -> None:
+        session = self._session
+        if self._note.isActive():
+            self._note.stop()
+            self.keep_place()
+        self._kept = None
+        session.leave()
+        self._closing = hands().submit(_close, project)
+
+    def _on_current(self) -> None:
+        if not self._note.isActive():
+            self._note.start()
+
+    def _tell(self, then: Then, opened: Future[OpenedProject]) -> None:
+        try:
+            self._answered.emit(opened, then)
+        except RuntimeError:
+            _close_late(opened)
+
+    def _on_answered(self, opened: Future[OpenedProject], then: Then) -> None:
+        if opened is not self._wanted:
+            _close_late(opened)  # closing twice is no error
+            return
+        self._wanted = None
+        error = opened.exception(timeout=0)
+        if error is not None:
+            self._session.tell(in_words(error))
+        elif self.close():
+            self._session.adopt(opened.result(timeout=0))
+            then()
+        else:
+            _close_late(opened)
+
+
+def open_project(folder: Path, make: Make) -> OpenedProject:
+    """The project in a folder, to be changed if possible, else to be looked at. Raises StudioError, OSError."""
+    notices: list[Notice] = []
+    project = _opened(folder, make, notices)
+    try:
+        notices += [Notice(kind="warning", title=title, text=text) for title, text in map(_split, project.notices)]
+        return OpenedProject(
+            project=project,
+            items=items_of(project),
+            place=read_place(folder),
+            notices=tuple(notices),
+            interrupted=tuple(() if project.read_only else interrupted_runs(project)),
+        )
+    except BaseException:
+        project.close(0, discard=True)
+        raise
+
+
+def _opened(folder: Path, make: Make, notices: list[Notice]) -> Project:
+    if not (folder / "project.db").exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        return make(folder)
+    try:
+        return Project.open(folder)
+    except ProjectBusy as busy:
+        text = f"It is held by {busy.why}. Here it is open to look at only."
+        notices.append(Notice(kind="warning", title=busy.what, text=text, key="readonly"))
+    except ReadOnly as locked:
+        text = f"{_sentence(locked.why)} You can look but not change."
+        notices.append(Notice(kind="warning", title=locked.what, text=text, key="readonly"))
+    return Project.open(folder, read_only=True)
+
+
+def _split(notice: str) -> tuple[str, str]:
+    """A project's notice as title and text."""
+    title, _, text = notice.partition(": ")
+    return title.rstrip("."), _sentence(text)
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}".rstrip(".") + "." if words else ""
+
+
+def _close(project: Project) -> None:
+    began = monotonic()
+    try:
+        project.close(FLUSH_S, discard=True)
+    except Exception:
+        LOG.exception("a project did not close cleanly", extra={"seconds": round(monotonic() - began, 1)})
+
+
+def _close_late(opened: Future[OpenedProject]) -> None:
+    if opened.done() and opened.exception() is None:
+        hands().submit(_close, opened.result().project)
