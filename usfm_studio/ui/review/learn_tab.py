@@ -36,10 +36,10 @@ class LearnTab(QWidget):
         self.stop.clicked.connect(session.learning.stop)
         self.cancel.clicked.connect(session.learning.cancel)
         self._outcome = Label("", size=fonts.SECONDARY, ink="muted", wrap=True)
-        self._page = LinkButton("Open the learning page")
-        self._page.clicked.connect(lambda: self.wanted.emit("learn.show"))
-        self._verdict = LinkButton("See the comparison")
-        self._verdict.clicked.connect(lambda: self.wanted.emit("learn.verdict"))
+        self.page = LinkButton("Open the learning page")
+        self.page.clicked.connect(lambda: self.wanted.emit("learn.show"))
+        self.verdict = LinkButton("See the comparison")
+        self.verdict.clicked.connect(lambda: self.wanted.emit("learn.verdict"))
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -53,7 +53,7 @@ class LearnTab(QWidget):
         box.addWidget(self._curve, 1)
         box.addLayout(row(self.stop, self.cancel))
         box.addWidget(self._outcome)
-        box.addLayout(row(self._page, None, self._verdict))
+        box.addLayout(row(self.page, None, self.verdict))
         box.addStretch(0)
 
     def _on_start(self) -> None:
@@ -78,8 +78,7 @@ class LearnTab(QWidget):
         self.start.setEnabled(have.enough and not self._session.read_only)
         for widget in (self._left, self._bar, self._curve, self.stop, self.cancel):
             widget.setVisible(running)
-        self._page.setVisible(state is not None)
-        self._verdict.setVisible(learning.verdict is not None and not running)
+        self.verdict.setVisible(learning.verdict is not None and not running)
         self._outcome.setVisible(not running and learning.verdict is not None)
         if learning.verdict is not None:
             self._outcome.setText(f"{learning.verdict.title}. {learning.verdict.sentence}")

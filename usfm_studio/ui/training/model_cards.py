@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Signal
+from PySide6.QtCore import QRectF, QSize
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
@@ -30,6 +30,9 @@ class ModelCardButton(Pressable):
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(f"{model.card.name}, {'in use' if model.champion else 'kept'}, {score_words(model)}")
+
+    def nextCheckState(self) -> None:
+        """Stays as it is: the session says which one is in use."""
 
     def sizeHint(self) -> QSize:
         """A card."""
@@ -76,44 +79,53 @@ def about(model: ModelRow) -> str:
 class ModelChoice(QWidget):
     """All models of this kind of image, newest first; a click lets one propose, one button goes back."""
 
-    chosen = Signal(str)
-
     def __init__(self, session: Session, *, most: int = 3, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._most = session, most
+        self._shown: tuple[ModelRow, ...] | None = None
+        self.buttons: list[ModelCardButton] = []
         self._box = QVBoxLayout()
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(8)
-        self._shown: tuple[ModelRow, ...] | None = None
         self._none = Label("No model has been fine-tuned for this kind of image.", size=12, ink="muted", wrap=True)
-        self._back = Button("Go back", icon="arrow-back-up")
-        self._back.clicked.connect(session.learning.rollback)
+        self.back = Button("Go back", icon="arrow-back-up")
+        self.back.clicked.connect(session.learning.rollback)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(8)
         outer.addWidget(self._none)
         outer.addLayout(self._box)
-        outer.addLayout(row(self._back, None))
+        outer.addLayout(row(self.back, None))
 
     def refresh(self) -> None:
         """Show the shelf as it stands."""
-        rows = tuple(m for m in self._session.learning.models if m.card.exam == self._session.exam)[: self._most]
+        of_kind = [m for m in self._session.learning.models if m.card.exam == self._session.exam]
+        rows = tuple(of_kind[: self._most])
+        for button in self.buttons:
+            button.setEnabled(not self._session.read_only)
+        self.back.setEnabled(not self._session.read_only)
         if rows == self._shown:
             return
         self._shown = rows
-        while self._box.count():
-            item = self._box.takeAt(0)
-            widget = item.widget() if item is not None else None
-            if widget is not None:
-                widget.deleteLater()
-        for model in rows:
-            button = ModelCardButton(model, self)
-            button.clicked.connect(lambda _on=False, d=model.card.digest: self._session.learning.promote(d))
+        for button in self.buttons:
+            self._box.removeWidget(button)
+            button.hide()
+            button.deleteLater()
+        self.buttons = [ModelCardButton(model, self) for model in rows]
+        for button in self.buttons:
+            digest = button.model.card.digest
+            button.clicked.connect(lambda _on=False, digest=digest: self._session.learning.promote(digest))
+            button.setEnabled(not self._session.read_only)
             self._box.addWidget(button)
         self._none.setVisible(not rows)
-        used = next((m for m in rows if m.champion), None)
-        self._back.setVisible(used is not None)
+        used = next((m for m in of_kind if m.champion), None)
+        self.back.setVisible(used is not None)
         if used is not None:
-            parent = next((m for m in self._session.learning.models if m.card.digest in used.card.parents), None)
-            self._back.set_words(f"Go back to {parent.card.name}" if parent else "Use no model")
-            self._back.setEnabled(not self._session.read_only)
+            parent = next((m for m in of_kind if m.card.digest in used.card.parents), None)
+            words = f"Go back to {short(parent.card.name)}" if parent else "Use no model"
+            self.back.set_words(words)
+
+
+def short(name: str) -> str:
+    """A name that fits on a button."""
+    return name if len(name) <= 24 else f"{name[:23]}…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
@@ -44,6 +45,7 @@ class Rows(QWidget):
         self._lines: list[Line] = []
         self._tops: list[int] = [0]
         self._hover = -1
+        self._usual: frozenset[str] = frozenset()
         self._bar = QScrollBar(Qt.Orientation.Vertical, self)
         self._bar.valueChanged.connect(lambda _value: self.update())
         self.setAccessibleName("Worklist")
@@ -67,6 +69,7 @@ class Rows(QWidget):
                 lines.append(Line(-1, group))
                 head = group
             lines.append(Line(row))
+        self._usual = usual_notices(items)
         self._lines = lines
         self._tops = [0]
         for line in lines:
@@ -246,8 +249,9 @@ class Rows(QWidget):
             note = self._note(item)
             return f"“{note}”" if note else STATE_WORDS[State.FLAGGED], "warning"
         if item.state is State.TODO:
-            if item.notices:
-                return item.notices[0], "warning"
+            odd = next((notice for notice in item.notices if notice not in self._usual), "")
+            if odd:
+                return odd, "warning"
             return ("Proposed, waits for you" if item.proposed_frames else "No proposal yet"), "muted"
         return STATE_WORDS[item.state], "muted"
 
@@ -263,3 +267,11 @@ class Rows(QWidget):
 def group_of(item: Item) -> str:
     """The head under which an item stands: its kind of image, or its subject where that is unknown."""
     return item.exam.capitalize() if item.exam else f"Subject {item.instance.patient_id or item.subject}"
+
+
+def usual_notices(items: tuple[Item, ...]) -> frozenset[str]:
+    """Notices that most items have: they are told in the tip, and not as a reason to look at one of them."""
+    if len(items) < 4:
+        return frozenset()
+    counts = Counter(notice for item in items for notice in item.notices)
+    return frozenset(notice for notice, count in counts.items() if count * 2 > len(items))

@@ -17,7 +17,7 @@ from usfm_studio.ui.worklist.heights import TALL_WINDOW, WindowHeight
 
 FPS = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60.0)
 HEIGHT, HEIGHT_TALL = 56, 96
-_LEFT, _TRANSPORT, _RATE, _GAP = 8, 172, 96, 16
+_LEFT, _TRANSPORT, _RATE, _GAP = 8, 172, 104, 16
 
 
 class PlayButton(Pressable):

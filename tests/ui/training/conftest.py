@@ -1,0 +1,3 @@
+from tests.ui.bench import bench, kitchen, template, themed
+
+__all__ = ["bench", "kitchen", "template", "themed"]
