@@ -3,11 +3,12 @@
 import shutil
 import zipfile
 from concurrent.futures import Future
+from itertools import pairwise
 
 import pytest
 
 from tests.imaging.making import a_dataset, a_file, bytes_of
-from tests.verbs.making import LONG, a_data_folder, a_project, a_still, by_hand, grey, kinds, stills
+from tests.verbs.making import LONG, a_data_folder, a_still, by_hand, grey, kinds, stills
 from usfm_studio.document.annotation import State
 from usfm_studio.document.errors import ChildDied, Interrupted
 from usfm_studio.project.project import Project
@@ -18,22 +19,6 @@ from usfm_studio.verbs.import_files import ImportArguments, run
 from usfm_studio.verbs.info import InfoArguments
 from usfm_studio.verbs.review import set_state
 from usfm_studio.verbs.steps import Event
-
-
-@pytest.fixture(scope="module")
-def a_reader():
-    """One reader for all: it opens in a second, and holds nothing."""
-    with House() as house:
-        yield house.reader
-
-
-@pytest.fixture
-def house(tmp_path, a_reader):
-    house = a_project(tmp_path / "p")
-    house._reader = a_reader
-    yield house
-    house._reader = None
-    house.close()
 
 
 def bring(house, *paths, **more):
@@ -207,7 +192,7 @@ def test_info_tells_of_every_file_in_the_order_of_its_name(a_reader, tmp_path):
     assert result.partial
     done = [event.body["done"] for event in shown if event.body["total"] == 251]
     assert done[-1] == 251
-    assert max(b - a for a, b in zip(done, done[1:], strict=False)) <= 50, "progress comes with every chunk"
+    assert max(b - a for a, b in pairwise(done)) <= 50, "progress comes with every chunk"
 
 
 def test_making_the_same_project_twice_opens_it(tmp_path):

@@ -1,0 +1,90 @@
+"""An engine without torch: it says of every frame what a test wants, and notes what it was asked."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from types import MappingProxyType
+
+import numpy as np
+
+from usfm_studio.engine.doors import ProposalParts
+
+
+class Released:
+    """What tells when the engine has let go of the pixels."""
+
+    def __init__(self):
+        self.callbacks = []
+        self.released = False
+
+    def when_released(self, callback):
+        if self.released:
+            callback()
+        else:
+            self.callbacks.append(callback)
+
+    def release(self):
+        self.released = True
+        for callback in self.callbacks:
+            callback()
+        self.callbacks.clear()
+
+
+class Answers(Future):
+    def __init__(self):
+        super().__init__()
+        self.ticket = Released()
+
+
+class FakeEngine:
+    """`says` is {"ids": value painted in the upper left quarter, "labels": ..., "confidences": ...}."""
+
+    def __init__(self, **says):
+        self.says = {"value": 1, "labels": {}, "predicted_dice": {}, **says}
+        self.asked = []
+        self.error = None
+        self.hold = False
+
+    def propose(self, frames, model, *, key=None, on_proposal=None, probabilities=False):
+        self.asked.append([frame.key for frame in frames])
+        answers = Answers()
+        if self.error is not None:
+            answers.set_exception(self.error)
+        elif not self.hold:
+            answers.set_result([self.parts(frame, probabilities) for frame in frames])
+        if not self.hold:
+            answers.ticket.release()
+        self.last = answers
+        return answers
+
+    def parts(self, frame, probabilities):
+        rows, columns = frame.shape[:2]
+        value = self.says["value"]
+        ids = np.zeros((rows, columns), np.uint8)
+        ids[: rows // 2, : columns // 2] = value
+        ids.flags.writeable = False
+        chances = np.full((2, rows, columns), 0.5, np.float16) if probabilities else None
+        return ProposalParts(
+            key=frame.key,
+            ids=ids,
+            confidences=MappingProxyType({value: 0.8} if value else {}),
+            predicted_dice=MappingProxyType(self.says["predicted_dice"]),
+            labels=MappingProxyType(self.says["labels"]),
+            probabilities=chances,
+        )
+
+    def warm(self, model):
+        ready = Future()
+        ready.set_result({})
+        return ready
+
+    def device(self):
+        ready = Future()
+        ready.set_result(
+            {"kind": "cpu", "name": "Fake", "precision": "float32", "threads": 2, "free_bytes": 1 << 30,
+             "encode_ms": 1.5, "torch": "0"}
+        )  # fmt: skip
+        return ready
+
+    def stop(self):
+        pass
