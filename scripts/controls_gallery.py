@@ -11,13 +11,27 @@ import sys
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtCore import QRectF
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from usfm_studio.document.schema import SEGMENT_COLOURS
-from usfm_studio.ui.shell import fonts, paint
+from usfm_studio.ui.shell import paint
 from usfm_studio.ui.shell.controls import (
-    Button, Choice, Field, Heading, Kind, Label, ListRow, Pose, Rule, Slider, Swatch, Switch, Tabs, Tick, ToolButton,
+    Button,
+    Choice,
+    Field,
+    Heading,
+    Kind,
+    Label,
+    ListRow,
+    Pose,
+    Rule,
+    Slider,
+    Swatch,
+    Switch,
+    Tabs,
+    Tick,
+    ToolButton,
 )  # fmt: skip
 from usfm_studio.ui.shell.focus import FocusRing
 from usfm_studio.ui.shell.theme import apply_theme, colour, tokens
