@@ -80,6 +80,12 @@ class Grid:
         return self.to_device(self.placement.corner_view)
 
 
+def grid_shift(corner: XY, ratio: float) -> XY:
+    """`Grid.shift` of a widget that begins at this point (logical pixels) of its window."""
+    x, y = (-((side * ratio) % 1.0) / ratio for side in corner)
+    return x, y
+
+
 def _under(first: int, count: int, scale: float, corner: float) -> NDArray[np.intp]:
     middles = np.arange(first, first + count) + 0.5
     under: NDArray[np.intp] = np.floor((middles - corner) / scale).astype(np.intp)

@@ -53,6 +53,11 @@ class Input:
         """What the pointer's button that is down does: `tool`, `pan`, `window`, or nothing."""
         return self._pointer.held
 
+    @property
+    def stroking(self) -> bool:
+        """True while the tool's button is down: then nothing reflows."""
+        return self._pointer.held == "tool"
+
     def let_go(self) -> None:
         """Forget what is held: the gesture was ended from elsewhere."""
         self._pointer.let_go()
@@ -97,7 +102,7 @@ class Input:
         if kind == QEvent.Type.Leave:
             self._canvas.point_at(None, Modifiers())
         elif kind in (QEvent.Type.FocusOut, QEvent.Type.Hide):
-            if self._pointer.held == "tool":
+            if self.stroking:
                 self._canvas.use_tool(Cancel())
             self._pointer.let_go()
 

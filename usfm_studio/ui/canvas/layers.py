@@ -144,7 +144,6 @@ class SegmentLayer:
     def change_to(self, mask: Mask) -> None:
         """The same mask with other tiles; finds by itself what changed."""
         if mask is self.mask:
-            self.settle()
             return
         box: Box | None = None
         for (row, column), (old, new) in changed_tiles(self.mask, mask).items():
@@ -154,7 +153,7 @@ class SegmentLayer:
             part = (int(columns[0]) + x, int(rows[0]) + y, int(columns[-1]) + x + 1, int(rows[-1]) + y + 1)
             box = _joined(box, part)
         self.change(mask, box)
-        self.settle()
+        self._segments = replace(self._segments, values=tuple(sorted(self._tracer.sampler.areas(mask))))
 
     def settle(self) -> None:
         """Count the segments again, after a stroke rather than during one: rims follow their sizes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QRegion
 from PySide6.QtWidgets import QWidget
 
@@ -15,6 +15,7 @@ from usfm_studio.document.rasterise import XY
 from usfm_studio.ui.canvas.coordinates import Margins, Placement
 from usfm_studio.ui.canvas.fade import Fade
 from usfm_studio.ui.canvas.furniture import DepthScale
+from usfm_studio.ui.canvas.grid import grid_shift
 from usfm_studio.ui.canvas.hand import Hand
 from usfm_studio.ui.canvas.input import Input
 from usfm_studio.ui.canvas.mark import PointerMark
@@ -91,6 +92,9 @@ class CanvasView(QWidget):
         self._mark = PointerMark()
         self._hand = Hand(self._scene, self._answered)
         self._fade = Fade(self, self._arriving)
+        self._calm = QTimer(self)
+        self._calm.setSingleShot(True)
+        self._calm.timeout.connect(self._calmed)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -151,8 +155,8 @@ class CanvasView(QWidget):
         del changed  # shared tiles tell by themselves what changed
         self._scene_kept = replace(self._scene_kept, mask=mask)
         self._stage.accepted.change_to(mask)
-        self._stage.tags_stale = True
-        self._refresh()
+        self._repaint_stale()
+        self._calm.start()
 
     def set_texts(self, texts: CornerTexts) -> None:
         """What the corners say."""
@@ -381,7 +385,7 @@ class CanvasView(QWidget):
             case Commit():
                 self._scene_kept = replace(self._scene_kept, mask=answer.mask)
                 stage.accepted.change_to(answer.mask)
-                stage.tags_stale = True
+                self._calm.start()
                 self.commits.emit(answer)
             case Nothing():
                 stage.accepted.change_to(self._scene_kept.mask)
@@ -431,14 +435,15 @@ class CanvasView(QWidget):
     def _repaint_stale(self) -> None:
         """Repaint what the last answer changed, and nothing else."""
         region = self._stage.stale(self._navigation.grid)
-        if self._stage.tags_stale and self._settles:
-            region = region.united(self._settle())
-        self.update(region)
+        if not region.isEmpty():
+            self.update(region)
 
-    @property
-    def _settles(self) -> bool:
-        """Tags stay where they are while the tool's button is down."""
-        return self._input.held != "tool"
+    def _calmed(self) -> None:
+        """After an edit has been painted: rims and tags follow what it made of the segments."""
+        if not self._input.stroking:
+            self._stage.accepted.settle()
+            self._stage.tags_stale = True
+            self.update(self._settle().united(self._stage.stale(self._navigation.grid)))
 
     def _settle(self) -> QRegion:
         shown = self.window_level
@@ -462,8 +467,7 @@ class CanvasView(QWidget):
         ratio = self.devicePixelRatioF()
         self.half_pixel = 0.5 / ratio
         corner = self.mapTo(self.window(), QPoint(0, 0))
-        shift = tuple(-((side * ratio) % 1.0) / ratio for side in (corner.x(), corner.y()))
-        self._navigation.view_is((self.width(), self.height()), ratio, (shift[0], shift[1]))
+        self._navigation.view_is((self.width(), self.height()), ratio, grid_shift((corner.x(), corner.y()), ratio))
 
     # Qt.
 
@@ -485,7 +489,7 @@ class CanvasView(QWidget):
         """Put the layers together where Qt asks."""
         self._measure()
         grid = self._navigation.grid
-        if self._settles:
+        if not self._input.stroking:
             beyond = self._settle().subtracted(event.region())
             if not beyond.isEmpty():
                 self.update(beyond)
