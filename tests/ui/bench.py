@@ -111,6 +111,11 @@ class Bench:
     def row(self) -> int:
         return self.session.navigation.item_index
 
+    def open(self, folder: Path, qtbot) -> None:
+        """Open a project and wait until it is shown."""
+        self.session.open_project(folder)
+        qtbot.waitUntil(lambda: self.session.project is not None, timeout=10000)
+
     def frame(self, row: int, index: int = 0) -> FrameId:
         return self.session.navigation.items[row].instance.frame_id(index)
 
@@ -169,15 +174,17 @@ def bench(themed, kitchen, template, tmp_path, qtbot):
     folder = tmp_path / "project"
     shutil.copytree(template, folder)
     session = Session()
-    session.house = kitchen
-    session.engine = EngineState(kind="stopped", text="Engine stopped")
-    assert session.open_project(folder)
+    session.house._reader = kitchen.reader
+    session.engine_watch.state = EngineState(kind="stopped", text="Engine stopped")
     made = Bench(session)
+    made.open(folder, qtbot)
     made.go(0)
     made.changes.clear()
     yield made
-    session.close_project()
+    session.close_project(discard=True)
+    assert session.opening.wait(10)
     qtbot.wait(1)
+    session.house._reader = None
 
 
 def show(qtbot, widget: QWidget, width: int, height: int) -> QWidget:

@@ -8,6 +8,7 @@ from tests.ui.bench import LOOP, click, pixels, show, too_long
 from usfm_studio.document.annotation import State
 from usfm_studio.document.edit import paint
 from usfm_studio.document.mask import Mask
+from usfm_studio.project.project import Project
 from usfm_studio.ui.review.inspector import Inspector
 from usfm_studio.ui.shell.app import furnished
 from usfm_studio.ui.shell.settings import SettingsStore
@@ -332,16 +333,14 @@ def test_the_learn_tab_opens_the_pages(inspector, bench, qtbot):
 def test_a_project_open_for_reading_offers_no_change(inspector, bench, qtbot):
     folder = bench.project.folder
     bench.session.close_project()
-    (folder / "project.db").chmod(0o444)
-    from usfm_studio.project.project import Project
-
-    bench.session.house.opened = Project.open(folder, read_only=True)
-    bench.session.adopt_project()
-    qtbot.wait(20)
-    assert not inspector.segments.add.isEnabled()
-    assert not inspector.labels.buttons[0].isEnabled()
-    inspector.show_tab("History")
-    assert not inspector.history.undo.isEnabled()
+    assert bench.session.opening.wait(10)
+    with Project.open(folder):  # someone else has it
+        bench.open(folder, qtbot)
+        qtbot.wait(30)
+        assert not inspector.segments.add.isEnabled()
+        assert not inspector.labels.buttons[0].isEnabled()
+        inspector.show_tab("History")
+        assert not inspector.history.undo.isEnabled()
 
 
 @pytest.mark.parametrize("tab", ["Proposal", "Learn", "Models", "History"])

@@ -29,11 +29,11 @@ def test_a_mixed_folder_comes_in_and_what_cannot_be_read_is_told(page, bench, qt
         path.write_bytes(path.read_bytes() + bytes([number]))  # other files than those of the project
     (folder / "broken.png").write_bytes(good[0].read_bytes()[:20])
     seen = []
-    bench.session.import_changed.connect(lambda: seen.append(bench.session.bringing_in.state.running))
+    bench.session.import_changed.connect(lambda: seen.append(bench.session.bringing_in.state))
     bench.session.bringing_in.import_paths([str(folder)])
     assert page.cancel.isVisible()
     qtbot.waitUntil(lambda: not bench.session.bringing_in.state.running, timeout=20000)
-    assert seen[0]
+    assert seen[0].running
     assert not page.cancel.isVisible()
     assert len(bench.session.navigation.items) == 13
     assert page._count.text() == "6 files added, 1 not read"
@@ -68,6 +68,9 @@ def test_progress_is_told_in_files_and_time(page, bench):
     assert len(lines(page)) == 200
     assert page._needs_head.note.text() == "300"
     pixels(page)
+    tell(None)  # another project
+    assert page._title.text() == "Add studies"
+    assert lines(page) == []
 
 
 def test_reasons_come_apart_into_what_and_why():

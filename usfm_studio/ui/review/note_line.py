@@ -11,7 +11,7 @@ from usfm_studio.ui.shell.controls import Field
 
 
 class NoteLine(QWidget):
-    """In view while the frame is flagged or has a note. Kept by Enter, by leaving it, and by going to another frame."""
+    """In view while the frame is flagged or has a note. Kept by Enter, by leaving it, by going to another frame, by closing."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -20,6 +20,7 @@ class NoteLine(QWidget):
         self.field = Field("Note on this frame", "Why is it flagged?")
         self.field.setMaxLength(300)
         self.field.editingFinished.connect(self.keep)
+        session.closing.connect(self.keep)
         box = QVBoxLayout(self)
         box.setContentsMargins(12, 0, 12, 8)
         box.addWidget(self.field)

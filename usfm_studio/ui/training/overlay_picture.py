@@ -100,6 +100,11 @@ class OverlayPicture(Pressable):
         self._image, self._outlines, self._scaled = image, outlines, None
         self.update()
 
+    @property
+    def has_picture(self) -> bool:
+        """Whether its pixels have come."""
+        return self._image is not None
+
     def sizeHint(self) -> QSize:
         """A comfortable size."""
         return QSize(220, 150)

@@ -20,6 +20,7 @@ from usfm_studio.ui.training.overlay_picture import (
 )
 
 LINES = 3
+AGAIN_MS = 700
 
 
 class WorstFrames(Card):
@@ -44,6 +45,10 @@ class WorstFrames(Card):
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
         self._soon.timeout.connect(self._draw_one)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(AGAIN_MS)
+        self._later.timeout.connect(self._ask_again)
         self._lay_out()
         session.navigation.pictures.arrived.connect(self._on_pixels)
 
@@ -125,9 +130,13 @@ class WorstFrames(Card):
             frame = project.frame(one.frame)
         except StudioError:
             return  # its file has left the project; the scores stand
-        decoded = self._session.navigation.pictures.want(frame)
+        pictures_of = self._session.navigation.pictures
+        decoded = pictures_of.want(frame)
+        if decoded is None and pictures_of.error(one.frame) is not None:
+            return  # it cannot be read; the scores stand
         if decoded is None:
-            return  # drawn when it arrives
+            self._later.start()  # drawn when it arrives; asked for again should the request be taken back
+            return
         image = image_of(decoded.array, frame.instance.bits)
         schema = project.schema.for_exam(project.schema.exam_of(frame.instance))
         thin = reference_outlines(one.reference_ids)
@@ -135,6 +144,14 @@ class WorstFrames(Card):
             pictures[0].show_picture(image, [*thin, *model_outlines(one.old_ids, schema)])
         pictures[1].show_picture(image, [*thin, *model_outlines(one.new_ids, schema)])
         pictures[2].show_picture(image, own_outlines(one.reference_ids, schema))
+
+    def _ask_again(self) -> None:
+        if not self.isVisible():
+            return
+        missing = [index for index in range(len(self._frames)) if not self._lines[index][3][1].has_picture]
+        self._to_draw += [index for index in missing if index not in self._to_draw]
+        if self._to_draw:
+            self._soon.start()
 
     def _on_pixels(self, frame: FrameId) -> None:
         for index, one in enumerate(self._frames):

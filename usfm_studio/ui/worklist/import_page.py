@@ -95,15 +95,20 @@ class ImportPage(QWidget):
         """Show the import as it stands."""
         state = self._session.bringing_in.state
         self._show_items()
+        self.cancel.setVisible(state is not None and state.running)
         if state is None:
+            self._title.setText("Add studies")
+            for label in (self._source, self._count, self._left):
+                label.setText("")
+            self._bar.set_part(0.0)
+            self._show_trouble((), reading=True)
             return
         self._title.setText("Adding studies" if state.running else "Studies added")
         self._source.setText(f"{state.source} · read in place, nothing is copied or changed")
         self._show_progress(state)
-        self.cancel.setVisible(state.running)
         lines = [("file-alert", "error", name, reason) for name, reason in state.failed]
         lines += [("alert-circle", "warning", name, reason) for name, reason in state.notices]
-        self._show_trouble(tuple(lines), state.running)
+        self._show_trouble(tuple(lines), reading=state.running)
 
     def _show_progress(self, state: ImportState) -> None:
         if state.running:
@@ -131,7 +136,7 @@ class ImportPage(QWidget):
         self._nothing.setVisible(not items)
         self._nothing.setText("They come when all files have been read." if reading else "Nothing has been added yet.")
 
-    def _show_trouble(self, lines: tuple[Trouble, ...], reading: bool) -> None:
+    def _show_trouble(self, lines: tuple[Trouble, ...], *, reading: bool) -> None:
         self._needs_head.set_note(str(len(lines)) if lines else "" if reading else "nothing")
         for part in (self._needs_rule, self._needs_head, self._needs):
             part.setVisible(bool(lines) or not reading)

@@ -15,6 +15,7 @@ from usfm_studio.ui.shell import paint
 from usfm_studio.ui.shell.icons import draw_icon
 from usfm_studio.ui.shell.theme import colour
 from usfm_studio.ui.shell.tokens import RADIUS
+from usfm_studio.verbs.pixels import located
 
 SIDE_PX = 192
 KEPT = 400
@@ -79,7 +80,8 @@ class Thumbnails(QObject):
         while self._waiting and len(self._asked) < AT_ONCE:
             frame, instance = self._waiting.popitem(last=True)  # what was looked at last comes first
             self._asked.add(frame)
-            ticket = self._session.house.reader.thumbnail(instance, frame.index, SIDE_PX)
+            house = self._session.house
+            ticket = house.reader.thumbnail(located(house, instance), frame.index, SIDE_PX)
             ticket.add_done_callback(partial(self._tell, frame))
 
     def _tell(self, frame: FrameId, ticket: object) -> None:
