@@ -52,7 +52,7 @@ def test_a_click_on_a_tile_goes_to_the_item(page, bench, qtbot):
     assert bench.row == 1
 
 
-def test_progress_is_told_in_files_and_time(page, bench):
+def test_progress_is_told_in_files_and_time(page, bench, qtbot):
     def tell(state):
         bench.session.bringing_in.state = state
         bench.session.import_changed.emit()
@@ -69,6 +69,7 @@ def test_progress_is_told_in_files_and_time(page, bench):
     assert page._needs_head.note.text() == "300"
     pixels(page)
     tell(None)  # another project
+    qtbot.wait(10)
     assert page._title.text() == "Add studies"
     assert lines(page) == []
 
