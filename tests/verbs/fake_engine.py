@@ -73,6 +73,9 @@ class FakeEngine:
             probabilities=chances,
         )
 
+    def keep_in(self, cache_folder):
+        self.cache_folder = cache_folder
+
     def warm(self, model):
         ready = Future()
         ready.set_result({})

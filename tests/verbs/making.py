@@ -92,9 +92,9 @@ def a_data_folder(folder: Path, subjects: int = 4, *, labels: bool = False, rows
     return folder
 
 
-def by_hand(steps):
+def by_hand(steps, reply=None):
     """Drive a verb by `send` alone: (what it yielded, its result). Tickets are waited for here."""
-    wishes, reply = [], None
+    wishes = []
     while True:
         try:
             wish = steps.send(reply)

@@ -151,6 +151,7 @@ def test_a_reader_that_does_not_stay_up_ends_the_import_with_its_reason_and_keep
 
     class Dying:
         find = real.find
+        keep_in = real.keep_in
 
         def describe(self, files, **more):
             calls.append(files)

@@ -79,6 +79,7 @@ def collect(
 ) -> Steps[tuple[dict[str, Frame], list[Failure]]]:
     """Write the frames and their marks into a snapshot: (frame by stem, what could not be read).
 
+    With `exam`, to learn from: marks outside of its schema are left out, and so are frames that teach nothing then.
     Raises the first error where no frame could be read.
     """
     sources = pixels.Sources(house.project)
@@ -87,10 +88,12 @@ def collect(
     first: StudioError | None = None
     for number, frame in enumerate(frames):
         stem = f"s{number:05d}"
+        sample, mask = house.project.sample(frame, stem, exam)
+        if exam is not None and mask is None and sample.labels is None:
+            continue
         (outcome,) = yield from pixels.read(house, [frame], sources)
         if isinstance(outcome, DecodedFrame):
             try:
-                sample, mask = house.project.sample(frame, stem, exam)
                 yield Apart(partial(writer.add, sample, outcome.array, mask))
             except OSError as error:
                 raise explained(error, "The frames could not be collected") from error

@@ -127,8 +127,7 @@ def _from_project(arguments: FinetuneArguments, house: House, end: float, runnin
     exam = _exam(project, arguments.exam)
     frames = ready(project, exam)
     if not frames:
-        hint = "Accept or draw frames of two subjects, then try again."
-        raise NothingToLearn("There is nothing to learn from yet", "no frame is done", hint)
+        raise _nothing("no frame is done")
     folder = yield Apart(lambda: runs.begin(project))
     try:
         yield Event("stage", {"stage": "reading"})
@@ -184,9 +183,16 @@ def _snapshot(house: House, frames: list[Frame], exam: str, folder: Path) -> Ste
     order = {subject: i for i, subject in enumerate(project.subject_order)}
     frames = sorted(frames, key=lambda frame: (order.get(frame.instance.subject, 0), frame.id))
     writer = SnapshotWriter(folder, project.schema.for_exam(exam))
-    _, failed = yield from collect(house, writer, frames, exam)
+    collected, failed = yield from collect(house, writer, frames, exam)
+    if not collected:
+        raise _nothing("no finished frame has a mark or a label of this kind of image")
     yield Apart(writer.finish)
     return failed
+
+
+def _nothing(why: str) -> NothingToLearn:
+    hint = "Accept or draw frames of two subjects, then try again."
+    return NothingToLearn("There is nothing to learn from yet", why, hint)
 
 
 def _exam(project: Project, asked: str | None) -> str:

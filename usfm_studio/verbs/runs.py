@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from usfm_studio.document.errors import StudioError
+from usfm_studio.document.errors import ChildDied, OutOfMemory, StudioError
 from usfm_studio.engine.learning.run_folder import (
     CANCELLED,
     DONE,
     FAILED,
     INTERRUPTED,
-    RUNNING,
     STATE,
     RunFolder,
     state_of,
@@ -63,9 +62,9 @@ def interrupted(folder: Path, why: str) -> None:
 
 
 def failed(folder: Path, error: StudioError) -> None:
-    """Forget a run that nothing came of, unless its process died: that may be a matter of memory or power."""
-    if state_of(folder) in (RUNNING, INTERRUPTED):
-        interrupted(folder, error.what)
+    """Forget a run that nothing came of, unless its process died: that says nothing against trying again."""
+    if isinstance(error, ChildDied | OutOfMemory) and state_of(folder) != FAILED:
+        interrupted(folder, error.why)
     else:
         remove(folder)
 
