@@ -74,8 +74,9 @@ class BringingIn(QObject):
         self._waiting.clear()
         if self._job is not None:
             self._job.cancel()
-        self.state = None
-        self._session.import_changed.emit()
+        if self.state is not None:
+            self.state = None
+            self._session.import_changed.emit()
 
     def _run(self, steps: Steps[ImportResult], source: str) -> None:
         if self._job is not None and self._job.running:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 FLUSH_S = 2.0
 LAST_S = 2.0
+"""At most so long is waited for the disk, and then for the children: a signal leaves five seconds for everything."""
 PLACE_MS = 400
 
 Make = Callable[[Path], Project]
@@ -104,6 +105,13 @@ class Opening(QObject):
         self._leave(project)
         return True
 
+    def flush(self) -> None:
+        """The session of the computer may end at any moment: write what waits."""
+        project = self._session.project
+        if project is not None:
+            with suppress(StudioError):
+                project.flush(FLUSH_S)
+
     def wait(self, seconds: float) -> bool:
         """Wait until what was closed is closed; False when that takes longer."""
         closing = self._closing
@@ -114,10 +122,11 @@ class Opening(QObject):
 
     def shut_down(self) -> None:
         """End the children and wait for what was closed, neither for long: what is left ends with this process."""
+        until = monotonic() + LAST_S
         last_acts = Thread(target=self._session.house.close, name="last acts", daemon=True)
         last_acts.start()
         self.wait(LAST_S)
-        last_acts.join(LAST_S)
+        last_acts.join(max(0.0, until - monotonic()))
 
     def keep_place(self) -> None:
         """Remember the frame in view."""

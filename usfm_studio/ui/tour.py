@@ -25,6 +25,7 @@ from usfm_studio.ui.shell.app import application_for_window, ms_since_process_st
 from usfm_studio.ui.shell.settings import SettingsStore
 from usfm_studio.ui.shell.watchdog import Watchdog
 from usfm_studio.ui.shell.window import Window
+from usfm_studio.ui.sweeping import Sweeper
 from usfm_studio.ui.tour_hand import Hand, dice, reference_ids
 from usfm_studio.ui.tour_pictures import Pictures
 from usfm_studio.verbs.export import ExportArguments
@@ -36,6 +37,7 @@ HEADS, BREAST, CAROTID = "FETAL HEAD", "BREAST", "CAROTID"
 FIRST_TWO = ("FH-04", "FH-01")
 GOOD_ENOUGH = 0.97
 FIRST_MINUTES, SECOND_MINUTES = 0.75, 1.5
+CLOSED_S = 30.0
 FORMATS = ("png", "nifti", "coco", "csv", "data", "seg")
 
 
@@ -78,11 +80,14 @@ def play(out: Path, *, keep: bool = False, seed: int = 0, device: str = "auto") 
     shutil.rmtree(out / "exports", ignore_errors=True)
     application_for_window()
     window = open_window(SettingsStore(out / "settings"), Options(device=device, seed=seed))
+    sweeper = Sweeper(window)
     tour = Tour(window, out)
     try:
         tour.play(project)
     finally:
-        window.session.shut_down()
+        sweeper.stop()
+        window.session.shut_down(discard=True)
+        window.session.opening.wait(CLOSED_S)
         window.store.close()
     if not keep:
         shutil.rmtree(project, ignore_errors=True)

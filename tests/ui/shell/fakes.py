@@ -105,7 +105,14 @@ class FakeSession(QObject):
         self.reviewing = Recorder(self.asked)
         self.proposing = Recorder(self.asked)
         self.learning = Recorder(
-            self.asked, running=False, verdict=None, proposer_name="", models=(), readiness=Readiness(), training=None
+            self.asked,
+            running=False,
+            verdict=None,
+            proposer_name="",
+            models=(),
+            readiness=Readiness(),
+            training=None,
+            interrupted=(),
         )
         self.bringing_in = Recorder(self.asked, state=None)
 

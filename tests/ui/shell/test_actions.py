@@ -14,7 +14,8 @@ from usfm_studio.ui.shell.toolstrip import BOTTOM, TOP
 
 FULL = Situation(
     page="work", has_project=True, has_items=True, has_frame=True, has_proposal=True, proposals=1, is_loop=True,
-    undo_name="Brush, Fetal head", redo_name="Brush, Fetal head", training=False, has_verdict=True, has_model=True,
+    undo_name="Brush, Fetal head", redo_name="Brush, Fetal head", training=False, has_verdict=True,
+    has_model=True, interrupted_runs=1,
     can_roll_back=True, can_train=True, import_seen=True, importing=True,
     segments=tuple(f"S{n}" for n in range(10)), labels=tuple(f"L{n}" for n in range(10)),
 )  # fmt: skip

@@ -35,6 +35,7 @@ class Situation:
     undo_name: str = ""
     redo_name: str = ""
     training: bool = False
+    interrupted_runs: int = 0
     has_verdict: bool = False
     has_model: bool = False
     can_roll_back: bool = False

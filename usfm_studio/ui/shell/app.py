@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from time import time
 
 import psutil
@@ -18,8 +20,11 @@ from usfm_studio.ui.shell.rooms import Rooms
 from usfm_studio.ui.shell.settings import SettingsStore, apply_scale
 from usfm_studio.ui.shell.theme import apply_theme, set_motion
 from usfm_studio.ui.shell.window import Window
+from usfm_studio.ui.sweeping import Sweeper
 from usfm_studio.ui.work_canvas import work_canvas
 from usfm_studio.verbs.house import Options
+
+ROOMS = ("cv2", "usfm_studio.ui.review.inspector", "usfm_studio.ui.worklist.drawer", "usfm_studio.ui.worklist.timeline")
 
 
 def main(project: Path | None = None) -> int:
@@ -37,14 +42,25 @@ def _run(then: Callable[[Window], object]) -> int:
     apply_scale(store.now)
     application = application_for_window()
     window = open_window(store)
+    application.commitDataRequest.connect(lambda _manager: window.session.opening.flush())
     window.painted.connect(lambda: QTimer.singleShot(0, lambda: _begin(window, then)))
     window.show()
-    return application.exec()
+    status = application.exec()
+    window.session.shut_down(discard=True)  # the event loop may have been left without the window's being closed
+    return status
 
 
 def _begin(window: Window, then: Callable[[Window], object]) -> None:
+    Thread(target=_import_rooms, name="imports", daemon=True).start()
+    window.session.opened.connect(Sweeper(window).leave_out)
     then(window)
     window.session.start_engine()
+
+
+def _import_rooms() -> None:
+    """What the page for work needs, read from the disk while the project is: the window only puts it together."""
+    for name in ROOMS:
+        import_module(name)
 
 
 def application_for_window() -> QApplication:

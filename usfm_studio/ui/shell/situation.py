@@ -30,6 +30,7 @@ def situation_of(session: Session, page: str, *, view: dict[str, Any] | None = N
         undo_name=session.undo_text,
         redo_name=session.redo_text,
         training=learning.running,
+        interrupted_runs=len(learning.interrupted),
         has_verdict=learning.verdict is not None,
         has_model=bool(learning.proposer_name),
         can_roll_back=any(row.champion and row.card.parents for row in learning.models),
