@@ -11,7 +11,7 @@ from usfm_studio.ui.shell.controls import Field
 
 
 class NoteLine(QWidget):
-    """In view while the frame is flagged or has a note. Kept by Enter, by leaving it, by going to another frame, by closing."""
+    """In view while the frame is flagged or has a note. Kept by Enter, and by going anywhere else."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)

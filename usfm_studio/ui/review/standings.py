@@ -32,14 +32,23 @@ class Areas:
 
     def __init__(self) -> None:
         self._mask: Mask | None = None
+        self._values: frozenset[int] = frozenset()
         self._ids: Ids | None = None
         self._words: dict[tuple[int, str], str] = {}
 
+    def _take(self, mask: Mask) -> None:
+        if self._mask is None or self._mask.tiles is not mask.tiles:
+            self._mask, self._ids, self._values = mask, None, frozenset(mask.values())
+            self._words.clear()
+
+    def values(self, mask: Mask) -> frozenset[int]:
+        """What is marked."""
+        self._take(mask)
+        return self._values
+
     def words(self, mask: Mask, value: int, instance: Instance) -> str:
         """`26.5 cm²`, or pixels where one scale does not hold for the whole segment."""
-        if self._mask is None or self._mask.tiles is not mask.tiles:
-            self._mask, self._ids = mask, None
-            self._words.clear()
+        self._take(mask)
         key = (value, instance.digest)
         if key not in self._words:
             if self._ids is None:
@@ -61,7 +70,7 @@ class Standings:
         if session.project is None or session.current is None:
             return []
         instance, mask = session.current.instance, session.mask()
-        accepted = set(mask.values())
+        accepted = self._accepted.values(mask)
         proposal = session.project.proposal(session.current.id)
         found = []
         for number, segment in enumerate(session.schema.segments, 1):

@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QPixmap,
     QPolygonF,
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
@@ -23,7 +24,7 @@ from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell import fonts, paint
 from usfm_studio.ui.shell.focus import Shape, note_focus_reason
 from usfm_studio.ui.shell.icons import draw_icon
-from usfm_studio.ui.shell.theme import colour
+from usfm_studio.ui.shell.theme import colour, tokens
 from usfm_studio.ui.shell.tokens import RADIUS_SMALL
 from usfm_studio.ui.worklist.loop_values import LoopValues
 
@@ -44,8 +45,10 @@ class Band(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.values = LoopValues(session, self)
         self.values.changed.connect(self._on_values)
+        self._kept: tuple[tuple[object, ...], QPixmap] | None = None
 
     def _on_values(self) -> None:
+        self._kept = None
         self.say()
         self.update()
 
@@ -127,11 +130,25 @@ class Band(QWidget):
             return
         painter = paint.painter_on(self)
         self._draw_axis(painter)
-        self._draw_band(painter)
-        self._draw_curve(painter)
-        self._draw_flags(painter)
+        painter.drawPixmap(0, 0, self._background())
         self._draw_playhead(painter)
         painter.end()
+
+    def _background(self) -> QPixmap:
+        """Band, curve and flags: they stay while the playhead moves."""
+        ratio = self.devicePixelRatioF()
+        key = (self.width(), self.height(), ratio, tokens().name, self._session.schema)
+        if self._kept is None or self._kept[0] != key:
+            made = QPixmap(self.size() * ratio)
+            made.setDevicePixelRatio(ratio)
+            made.fill(Qt.GlobalColor.transparent)
+            painter = paint.painter_on(made)
+            self._draw_band(painter)
+            self._draw_curve(painter)
+            self._draw_flags(painter)
+            painter.end()
+            self._kept = (key, made)
+        return self._kept[1]
 
     def _numbers(self) -> tuple[int, int, int, int, int]:
         return _TALL_NUMBERS if self.height() >= _TALL else _LOW_NUMBERS

@@ -123,8 +123,6 @@ class Drawer(QWidget):
             self.refresh()
         elif navigation.item_index != self._shown_row:
             self._show_rows()
-        elif self.isVisible():
-            self.rows.update()
 
     def refresh(self) -> None:
         """Show what the filters let through."""
