@@ -68,6 +68,18 @@ class TestWheel:
         assert canvas.zoom > zoom
         assert steps == [1, -2]
 
+    def test_the_status_line_says_what_the_wheel_does(self, make_canvas):
+        canvas = make_canvas()
+        canvas.set_tool(Brush())
+        said = heard(canvas.hints_changed)
+        assert ("Wheel", "zoom") in canvas.hints
+        canvas.wheel_steps_frames = True
+        assert ("Wheel", "frame") in said[-1]
+        canvas.set_brush_size(44)
+        assert ("Shift+wheel", "size 44 px") in said[-1]
+        canvas.show_frame(None, None)
+        assert said[-1] == ()
+
     def test_fine_wheels_add_up_to_notches(self, make_canvas):
         canvas = make_canvas()
         canvas.wheel_steps_frames = True

@@ -300,7 +300,7 @@ class TestTexts:
     @pytest.mark.parametrize("scale", [0.05, 0.3, 1.0, 4.0, 30.0])
     def test_marks_never_crowd(self, scale):
         ticks = texts.depth_ticks(Placement(scale=scale), 0.1, 0.0, 2000, 5000.0)
-        assert all(b.y - a.y >= 59 for a, b in pairwise(ticks))
+        assert all(b.y - a.y >= 47 for a, b in pairwise(ticks))
 
 
 class TestPicture:

@@ -353,6 +353,6 @@ class TestSelect:
 
 @pytest.mark.parametrize("tool", [Brush(), ERASER, Polygon(), Lasso(), Select()], ids=lambda t: t.name)
 def test_every_tool_tells_what_the_buttons_do(tool):
-    hints = tool.hints(None)
+    hints = tool.hints(None, a_scene(brush_px=44))
     assert 2 <= len(hints) <= 5
     assert all(key and text for key, text in hints)

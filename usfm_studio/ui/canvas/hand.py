@@ -59,5 +59,6 @@ class Hand:
         return Cursor(kind="arrow") if scene is None else self.tool.cursor(self.gesture, modifiers, scene)
 
     def hints(self) -> Hints:
-        """What the buttons do now."""
-        return self.tool.hints(self.gesture if self.active else None)
+        """What the tool's buttons and keys do now; nothing without a frame."""
+        scene = self.scene()
+        return () if scene is None else self.tool.hints(self.gesture if self.active else None, scene)

@@ -15,6 +15,11 @@ _SHAPES = {
     "cross": Qt.CursorShape.BlankCursor,
     "hand": Qt.CursorShape.ClosedHandCursor,
 }
+_HELD = {
+    "pan": Qt.CursorShape.ClosedHandCursor,
+    "window": Qt.CursorShape.SizeAllCursor,
+    "hand": Qt.CursorShape.OpenHandCursor,
+}
 
 
 class PointerMark:
@@ -27,19 +32,22 @@ class PointerMark:
         self._radius = (0.0, 0.0)
         self._points: list[QPointF] = []
         self._vertices = 0
-        self._hidden = False
+        self._held = ""
         self._region = QRegion()
 
     @property
     def qt_shape(self) -> Qt.CursorShape:
         """The system's cursor; none where a mark is drawn."""
-        return _SHAPES.get(self._cursor.kind, Qt.CursorShape.ArrowCursor)
+        return _HELD.get(self._held) or _SHAPES.get(self._cursor.kind, Qt.CursorShape.ArrowCursor)
 
-    def shape_is(self, cursor: Cursor, preview: Preview | None, placement: Placement, hidden: bool) -> QRegion:
-        """Take the mark's shape and the open outline; what must be painted again, old place and new."""
+    def follow(self, cursor: Cursor, preview: Preview | None, placement: Placement, held: str) -> QRegion:
+        """Take the tool's cursor and open outline; what must be painted again, old place and new.
+
+        `held` says what else the pointer does: `pan`, `window`, or `hand` where a press would pan.
+        """
         before = self._region
         sx, sy = placement.scale_xy
-        self._cursor, self._hidden = cursor, hidden
+        self._cursor, self._held = cursor, held
         self._radius = (cursor.diameter_px / 2 * sx, cursor.diameter_px / 2 * sy)
         points = preview.points if preview is not None else ()
         self._points = [QPointF(*placement.image_to_view(xy)) for xy in points]
@@ -55,7 +63,7 @@ class PointerMark:
         if self._points:
             width = theme.tokens().outline_px
             cursors.draw_open_outline(painter, self._points, self._vertices, colour, width)
-        if self.at is None or self._hidden:
+        if self.at is None or self._held in _HELD:
             return
         if self._cursor.kind == "ring":
             cursors.draw_ring(painter, self.at, *self._radius, self._cursor.sign, colour)
@@ -63,7 +71,7 @@ class PointerMark:
             cursors.draw_cross(painter, self.at, self._cursor.sign)
 
     def _mark_region(self) -> QRegion:
-        if self.at is None or self._hidden:
+        if self.at is None or self._held in _HELD:
             return QRegion()
         if self._cursor.kind == "ring":
             return cursors.ring_region(self.at, *self._radius)

@@ -14,6 +14,8 @@ from PySide6.QtGui import QImage, QPainter
 from usfm_studio.document.frame import Pixels
 from usfm_studio.ui.canvas.grid import Grid
 
+DRAG_PX = 400.0
+"""Logical pixels of a drag that are the whole range of values."""
 PIXELS_SHOW_FROM = 8.0
 """Logical pixels per image pixel from which pixels are shown as they are, and outlines follow their borders."""
 
@@ -39,6 +41,12 @@ class WindowLevel:
             return cls()
         low, high = np.percentile(shown, (1, 99.8))
         return cls(window=max(1.0, float(high - low)), level=float(high + low) / 2)
+
+    def dragged(self, by: tuple[float, float], bits: int) -> WindowLevel:
+        """After a drag by logical pixels: across widens the window, up raises the level."""
+        unit = (2.0**bits - 1) / DRAG_PX
+        window = min(2.0 * 2**bits, max(1.0, self.window + by[0] * unit))
+        return WindowLevel(window=window, level=self.level - by[1] * unit)
 
     def table(self, bits: int, inverted: bool) -> NDArray[np.uint8]:
         """Shown grey (uint8) by stored value."""

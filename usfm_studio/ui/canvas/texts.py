@@ -17,7 +17,7 @@ _PLATE_ALPHA = 0.72
 _SAMPLE, _SAMPLE_GAP = 20.0, 8.0
 _TICK, _SMALL_TICK, _FROM_RIGHT = 10.0, 5.0, 10.0
 _STEPS_CM = (0.1, 0.5, 1.0, 5.0, 10.0, 50.0)
-_TICKS_APART = 60.0
+_TICKS_APART = 48.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ class Tick:
 
 
 def depth_ticks(placement: Placement, mm_per_row: float, top_row: float, rows: int, height: float) -> tuple[Tick, ...]:
-    """Marks of the depth below `top_row`, at the finest of 1, 5, 10 … mm that leaves them 60 px apart."""
+    """Marks of the depth below `top_row`, at the finest of 1, 5, 10 … mm that leaves them 48 px apart."""
     px_per_cm = 10 / mm_per_row * placement.scale
     step = next((s for s in _STEPS_CM if s * px_per_cm >= _TICKS_APART), _STEPS_CM[-1])
     labelled = _STEPS_CM[min(_STEPS_CM.index(step) + 1, len(_STEPS_CM) - 1)]

@@ -24,6 +24,7 @@ from usfm_studio.ui.canvas.picture import Picture, WindowLevel
 from usfm_studio.ui.canvas.stage import Stage
 from usfm_studio.ui.canvas.styles import Overlay, SegmentStyle, style_of
 from usfm_studio.ui.canvas.texts import CornerTexts
+from usfm_studio.ui.tools.brush import allowed_size, stepped_size
 from usfm_studio.ui.tools.tool import (
     Answer,
     Commit,
@@ -39,10 +40,7 @@ from usfm_studio.ui.tools.tool import (
     ToolEvent,
 )
 
-SMALLEST_BRUSH, LARGEST_BRUSH, BRUSH_STEP = 1.0, 4000.0, 1.15
-WINDOW_DRAG = 400.0  # logical pixels of a right drag that are the whole range of values
-OPACITY_STEP = 0.1
-REACH = 7.0  # logical pixels within which a vertex is taken hold of
+OPACITY_STEP, REACH = 0.1, 7.0  # REACH: logical pixels within which a vertex is taken hold of
 
 
 class CanvasView(QWidget):
@@ -72,8 +70,6 @@ class CanvasView(QWidget):
     tool_left = Signal()
     """Escape with nothing to cancel: back to the select tool."""
 
-    wheel_steps_frames = False
-    """On loops the wheel steps frames, on stills it zooms."""
     half_pixel = 0.5
     """Half a device pixel in logical ones: a mouse's position is the corner of the pixel that it points at."""
     hand_held = False
@@ -85,6 +81,7 @@ class CanvasView(QWidget):
         self._key: FrameId | None = None
         self._scene_kept = Scene(frame=FrameId("", 0), mask=Mask.empty((1, 1)))
         self._bits = 8
+        self._wheel_steps = False
         self._just_shown = False  # a frame whose masks are still to come
         self._told: tuple[bool, Hints, float] = (False, (), 0.0)
         self._stage = Stage()
@@ -92,8 +89,7 @@ class CanvasView(QWidget):
         self._mark = PointerMark()
         self._hand = Hand(self._scene, self._answered)
         self._fade = Fade(self, self._arriving)
-        self._calm = QTimer(self)
-        self._calm.setSingleShot(True)
+        self._calm = QTimer(self, singleShot=True)
         self._calm.timeout.connect(self._calmed)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -133,6 +129,7 @@ class CanvasView(QWidget):
                 self.set_masks(Mask.empty(shape), None, self._stage.styles)
             self._just_shown = key != before
         self._placed()
+        self._tell()
 
     def set_masks(
         self,
@@ -278,10 +275,9 @@ class CanvasView(QWidget):
 
     def set_brush_size(self, diameter_px: float) -> None:
         """Diameter of brush and eraser in image pixels."""
-        size = min(LARGEST_BRUSH, max(SMALLEST_BRUSH, diameter_px))
-        self._scene_kept = replace(self._scene_kept, brush_px=size)
-        self.brush_size_changed.emit(size)
-        self._mark_moved()
+        self._scene_kept = replace(self._scene_kept, brush_px=allowed_size(diameter_px))
+        self.brush_size_changed.emit(self.brush_size)
+        self._tell()
 
     @property
     def brush_size(self) -> float:
@@ -291,7 +287,20 @@ class CanvasView(QWidget):
     @property
     def hints(self) -> Hints:
         """What keys and buttons do now."""
-        return self._hand.hints()
+        hints = self._hand.hints()
+        if not hints or self._hand.active:
+            return hints
+        return (*hints, ("Wheel", "frame" if self._wheel_steps else "zoom"), ("Right drag", "window/level"))
+
+    @property
+    def wheel_steps_frames(self) -> bool:
+        """On loops the wheel steps frames, on stills it zooms."""
+        return self._wheel_steps
+
+    @wheel_steps_frames.setter
+    def wheel_steps_frames(self, on: bool) -> None:
+        self._wheel_steps = on
+        self._tell()
 
     @property
     def gesture_active(self) -> bool:
@@ -330,10 +339,7 @@ class CanvasView(QWidget):
 
     def shift_window(self, offset: QPointF) -> None:
         """Across: window; up: level."""
-        unit = (2.0**self._bits - 1) / WINDOW_DRAG
-        now = self.window_level
-        window = min(2.0 * 2**self._bits, max(1.0, now.window + offset.x() * unit))
-        self.set_window_level(WindowLevel(window=window, level=now.level - offset.y() * unit))
+        self.set_window_level(self.window_level.dragged((offset.x(), offset.y()), self._bits))
 
     def open_menu(self, global_at: QPoint, view: QPointF) -> None:
         """The context menu was asked for."""
@@ -344,11 +350,8 @@ class CanvasView(QWidget):
         self.frame_step.emit(steps)
 
     def step_brush(self, steps: int) -> None:
-        """A larger or smaller brush; at least a pixel's difference."""
-        size = self.brush_size * BRUSH_STEP**steps
-        if abs(size - self.brush_size) < abs(steps):
-            size = self.brush_size + steps
-        self.set_brush_size(round(size))
+        """A larger or smaller brush."""
+        self.set_brush_size(stepped_size(self.brush_size, steps))
 
     def step_opacity(self, steps: int) -> None:
         """Overlays more or less opaque."""
@@ -453,14 +456,11 @@ class CanvasView(QWidget):
 
     def _mark_moved(self) -> None:
         """The pointer's mark or the open outline may look different: repaint the old one and the new one."""
+        held = "hand" if self.hand_held and not self._input.held else self._input.held
         cursor = self._hand.cursor(self._mark.modifiers)
-        holds = {"pan": Qt.CursorShape.ClosedHandCursor, "window": Qt.CursorShape.SizeAllCursor}
-        shape = holds.get(self._input.held) or (Qt.CursorShape.OpenHandCursor if self.hand_held else None)
-        changed = self._mark.shape_is(cursor, self._hand.preview, self.placement, hidden=shape is not None)
-        self.update(changed)
-        shape = shape or self._mark.qt_shape
-        if shape != self.cursor().shape():
-            self.setCursor(shape)
+        self.update(self._mark.follow(cursor, self._hand.preview, self.placement, held))
+        if self._mark.qt_shape != self.cursor().shape():
+            self.setCursor(self._mark.qt_shape)
 
     def _measure(self) -> None:
         """Tell the navigation how large the view is and where it lies on the screen's pixels."""

@@ -24,8 +24,21 @@ from usfm_studio.ui.tools.tool import (
     ToolEvent,
 )
 
-SMALLEST_PX = 1.0
+SMALLEST_PX, LARGEST_PX, SIZE_STEP = 1.0, 4000.0, 1.15
 LIGHTEST = 0.2  # share of the size that the lightest touch of a pen gives, where pressure sizes
+
+
+def allowed_size(diameter_px: float) -> float:
+    """A diameter held to the smallest and largest brush."""
+    return min(LARGEST_PX, max(SMALLEST_PX, diameter_px))
+
+
+def stepped_size(diameter_px: float, steps: int) -> float:
+    """A diameter so many steps larger (or smaller): 15 % each, and a pixel at least."""
+    size = diameter_px * SIZE_STEP**steps
+    if abs(size - diameter_px) < abs(steps):
+        size = diameter_px + steps
+    return allowed_size(round(size))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +95,13 @@ class Brush:
         diameter = 2 * gesture.radius if isinstance(gesture, Stroke) else scene.brush_px
         return Cursor(kind="ring", diameter_px=diameter, sign="−" if erasing else "+")
 
-    def hints(self, gesture: Gesture | None = None) -> Hints:
+    def hints(self, gesture: Gesture | None, scene: Scene) -> Hints:
         """The status line's words."""
         does, inverse = ("erase", "paint") if self.erases else ("paint", "erase")
         if isinstance(gesture, Stroke):
             return (("Release", "keep"), ("Esc", "forget the stroke"))
-        return (("Drag", does), ("Ctrl", inverse), ("Shift+click", "straight stroke"), ("Shift+wheel", "size"))
+        size = ("Shift+wheel", f"size {scene.brush_px:.0f} px")
+        return (("Drag", does), ("Ctrl", inverse), ("Shift+click", "straight stroke"), size)
 
     def _begin(self, event: Press, gesture: Gesture | None, scene: Scene) -> tuple[Gesture | None, Answer]:
         erasing = True if event.eraser_end else self.erases != event.modifiers.ctrl

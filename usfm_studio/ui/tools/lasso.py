@@ -67,11 +67,11 @@ class Lasso:
         removes = gesture.removes if isinstance(gesture, Loop) else modifiers.ctrl
         return Cursor(kind="cross", sign="−" if removes else "+")
 
-    def hints(self, gesture: Gesture | None = None) -> Hints:
+    def hints(self, gesture: Gesture | None, scene: Scene) -> Hints:
         """The status line's words."""
         if isinstance(gesture, Loop):
             return (("Release", "close"), ("Esc", "forget the outline"))
-        return (("Drag", "outline an area"), ("Ctrl", "take an area away"), ("Wheel", "zoom"))
+        return (("Drag", "outline an area"), ("Ctrl", "take an area away"))
 
     def _begin(self, event: Press, scene: Scene) -> tuple[Gesture | None, Answer]:
         removes = event.modifiers.ctrl or event.eraser_end

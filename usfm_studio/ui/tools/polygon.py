@@ -83,11 +83,11 @@ class Polygon:
         removes = gesture.removes if isinstance(gesture, Points) else modifiers.ctrl
         return Cursor(kind="cross", sign="−" if removes else "+")
 
-    def hints(self, gesture: Gesture | None = None) -> Hints:
+    def hints(self, gesture: Gesture | None, scene: Scene) -> Hints:
         """The status line's words."""
         if isinstance(gesture, Points):
             return (("Click", "add a point"), ("Drag", "move a point"), ("Backspace", "take back"), ("Enter", "close"))
-        return (("Click", "start an outline"), ("Ctrl+click", "take an area away"), ("Wheel", "zoom"))
+        return (("Click", "start an outline"), ("Ctrl+click", "take an area away"))
 
     def _first(self, event: Press, scene: Scene) -> tuple[Gesture | None, Answer]:
         removes = event.modifiers.ctrl or event.eraser_end

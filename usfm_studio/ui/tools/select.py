@@ -66,9 +66,9 @@ class Select:
         """An arrow; a hand while the image moves."""
         return Cursor(kind="hand" if isinstance(gesture, Held) and gesture.dragged else "arrow")
 
-    def hints(self, gesture: Gesture | None = None) -> Hints:
+    def hints(self, gesture: Gesture | None, scene: Scene) -> Hints:
         """The status line's words."""
-        return (("Click", "select"), ("Drag", "move the image"), ("Wheel", "zoom"), ("Right drag", "window/level"))
+        return (("Click", "select"), ("Drag", "move the image"))
 
 
 def segment_at(scene: Scene, xy: XY) -> Pick:

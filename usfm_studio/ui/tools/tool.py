@@ -180,6 +180,6 @@ class Tool(Protocol):
         """What to draw under the pointer."""
         ...
 
-    def hints(self, gesture: Gesture | None = None) -> Hints:
-        """The status line's words, most used first."""
+    def hints(self, gesture: Gesture | None, scene: Scene) -> Hints:
+        """The status line's words, most used first. The canvas adds what the wheel and the other buttons do."""
         ...
