@@ -106,7 +106,8 @@ _PROJECT = (
     Action(id="app.settings", text="Settings …", keys=("Ctrl+Comma",), icon="settings", group="Project",
            does=lambda d: d.front.show_settings(), context=_ALWAYS, hint="Theme, size, motion, keys.", help="settings"),
     Action(id="app.quit", text="Quit", keys=("Ctrl+Q",), icon="x", group="Project", context=_ALWAYS,
-           does=lambda d: d.front.quit(), hint="Learning stops and can go on later.", help="saving"),
+           does=lambda d: d.front.quit(), help="saving",
+           hint="Everything is written. A run that learns ends without a model."),
 )  # fmt: skip
 
 _EDIT = (
@@ -229,7 +230,7 @@ _VIEW = (
 )  # fmt: skip
 
 _TOOLS = (
-    _tool("select", "Select", "V", "pointer", "Click an area to choose it; drag a handle to change its outline."),
+    _tool("select", "Select", "V", "pointer", "Click an area to choose it; drag to move the image."),
     _tool("brush", "Brush", "B", "brush", "Paint the chosen segment. Ctrl erases, Shift+click draws straight."),
     _tool("eraser", "Eraser", "E", "eraser", "Take away from the chosen segment. Ctrl paints."),
     _tool("polygon", "Polygon", "P", "polygon", "Click corner by corner; Enter or a double-click closes."),

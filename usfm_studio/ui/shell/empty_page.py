@@ -204,7 +204,7 @@ class EmptyPage(QWidget):
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(Heading("Open an ultrasound study to begin", size=fonts.TITLE))
-        formats = "Stills and loops: DICOM, PNG, JPEG, MP4, NIfTI. Files stay where they are and are never changed."
+        formats = "Stills and loops: DICOM, PNG, JPEG, TIFF, BMP. Files stay where they are and are never changed."
         words.addWidget(Label(formats, ink="muted"))
         head = QHBoxLayout()
         head.setSpacing(16)
