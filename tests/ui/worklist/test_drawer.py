@@ -141,3 +141,15 @@ def test_the_button_at_the_head_asks_to_close(drawer, bench, qtbot):
     click(qtbot, drawer.pin)
     assert bench.wanted == ["view.worklist"]
     assert drawer.pin.accessibleName() == "Close the worklist"
+
+
+def test_what_is_repainted_in_part_looks_as_if_all_were(drawer, bench, qtbot):
+    qtbot.wait(200)
+    for row in (1, 4, 2, 6, 0):
+        bench.go(row)
+        qtbot.wait(20)
+    drawer.rows.leaveEvent(None)
+    qtbot.wait(20)
+    screen = drawer.screen().grabWindow(drawer.winId()).toImage()
+    whole = drawer.grab().toImage()
+    assert screen.convertToFormat(whole.format()) == whole

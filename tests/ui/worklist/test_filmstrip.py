@@ -129,3 +129,19 @@ def test_a_project_that_closes_leaves_an_empty_strip(strip, bench):
     assert strip.row_on_line(QPointF(LEFT + 5, strip.height() - 7)) == -1
     assert strip.accessibleName() == "Filmstrip"
     pixels(strip)
+
+
+def test_what_is_repainted_in_part_looks_as_if_all_were(strip, bench, qtbot):
+    """The screen's own memory of the strip, after moves that repaint a few pictures, against a whole repaint."""
+    window = strip.window()
+    window.resize(700, 800)
+    qtbot.wait(200)
+    for row in (1, 4, 2, 2, 6, 0):
+        bench.go(row)
+        bench.session.reviewing.set_state(State.DOING)
+        bench.settle(qtbot)
+        qtbot.wait(20)
+    screen = window.screen().grabWindow(window.winId()).toImage()
+    whole = window.grab().toImage()
+    assert screen.size() == whole.size()
+    assert screen.convertToFormat(whole.format()) == whole

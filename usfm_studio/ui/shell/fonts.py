@@ -42,7 +42,7 @@ def metrics(size: int = BASE, weight: int = 400) -> QFontMetricsF:
 
 def text_width(text: str, size: int = BASE, weight: int = 400) -> float:
     """Width of a text in logical pixels."""
-    return metrics(size, weight).horizontalAdvance(text)
+    return _width(text, size, weight, _Held.grade)
 
 
 @lru_cache(maxsize=64)
@@ -56,6 +56,12 @@ def _font(size: int, weight: int, grade: int) -> QFont:
     if size >= TITLE:
         made.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, -0.02 * size)
     return made
+
+
+@lru_cache(maxsize=4096)
+def _width(text: str, size: int, weight: int, grade: int) -> float:
+    """Widths are asked for at every repaint, mostly of the same words."""
+    return _metrics(size, weight, grade).horizontalAdvance(text)
 
 
 @lru_cache(maxsize=64)

@@ -23,6 +23,7 @@ from usfm_studio.ui.shell.controls import IconButton
 from usfm_studio.ui.shell.focus import Shape, note_focus_reason
 from usfm_studio.ui.shell.theme import colour, tokens
 from usfm_studio.ui.shell.tokens import FILMSTRIP, FILMSTRIP_LOW, RADIUS
+from usfm_studio.ui.state import Item
 from usfm_studio.ui.worklist.badges import LINE_INK, STATE_WORDS, draw_badge, draw_frames_mark, draw_key
 from usfm_studio.ui.worklist.heights import LOW_WINDOW, WindowHeight
 from usfm_studio.ui.worklist.thumbnails import Thumbnails
@@ -40,7 +41,9 @@ class Filmstrip(QWidget):
     def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._thumbnails = session, thumbnails
-        self._offset, self._hover, self._scrubbing, self._row = 0.0, -1, False, -1
+        self._offset, self._hover, self._scrubbing = 0.0, -1, False
+        self._row = self._suggested = -1
+        self._items: tuple[Item, ...] = ()
         self._picture = PICTURE
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -115,7 +118,8 @@ class Filmstrip(QWidget):
             self.update()
 
     def _follow(self) -> None:
-        row = self._row = self._session.navigation.item_index
+        before, self._row = self._row, self._session.navigation.item_index
+        row, offset = self._row, self._offset
         if row >= 0:
             start, end = row * self._pitch, (row + 1) * self._pitch
             margin = min(2.0 * self._pitch, self._room / 4)
@@ -123,11 +127,26 @@ class Filmstrip(QWidget):
                 self._offset = start - margin
             elif end + margin > self._offset + self._room:
                 self._offset = end + margin - self._room
-        self._move_to(self._offset)
+        self._offset = self._within(self._offset)
+        items, self._items = self._items, self._session.navigation.items
+        if self._offset != offset or before < 0 or row < 0 or items is not self._items:
+            self.update()
+        else:
+            self._update_items(before, row)
         self._say()
 
+    def _update_items(self, *rows: int) -> None:
+        """Repaint these items, the suggested one before and now, and the line."""
+        suggested, self._suggested = self._suggested, self._session.navigation.suggested_row
+        for row in {*rows, suggested, self._suggested} - {-1}:
+            self.update(self.picture_rect(row).adjusted(-3, -3, 3, 3).toAlignedRect())
+        self.update(0, self.height() - LINE_FROM_BOTTOM - 4, self.width(), LINE_FROM_BOTTOM + 4)
+
+    def _within(self, offset: float) -> float:
+        return min(max(0.0, offset), max(0.0, self._length() - self._room))
+
     def _move_to(self, offset: float) -> None:
-        self._offset = min(max(0.0, offset), max(0.0, self._length() - self._room))
+        self._offset = self._within(offset)
         self.update()
 
     def _say(self) -> None:
@@ -229,8 +248,9 @@ class Filmstrip(QWidget):
         items = self._session.navigation.items
         if items:
             painter.setClipRect(QRectF(LEFT - 2, 0, self._room + 2, self.height()))
-            first = max(0, int(self._offset // self._pitch))
-            last = min(len(items), int((self._offset + self._room) // self._pitch) + 1)
+            start, end = event.rect().left() - LEFT + self._offset, event.rect().right() - LEFT + self._offset
+            first = max(0, int((start - 3) // self._pitch))
+            last = min(len(items), int((end + 3) // self._pitch) + 1)
             for row in range(first, last):
                 self._draw_item(painter, row)
             self._draw_line(painter)

@@ -46,6 +46,8 @@ class Rows(QWidget):
         self._tops: list[int] = [0]
         self._hover = -1
         self._usual: frozenset[str] = frozenset()
+        self._shown: tuple[Item, ...] = ()
+        self._here = -1
         self._bar = QScrollBar(Qt.Orientation.Vertical, self)
         self._bar.valueChanged.connect(lambda _value: self.update())
         self.setAccessibleName("Worklist")
@@ -69,7 +71,9 @@ class Rows(QWidget):
                 lines.append(Line(-1, group))
                 head = group
             lines.append(Line(row))
-        self._usual = usual_notices(items)
+        if lines == self._lines and items is self._shown:
+            return
+        self._usual, self._shown = usual_notices(items), items
         self._lines = lines
         self._tops = [0]
         for line in lines:
@@ -92,7 +96,13 @@ class Rows(QWidget):
         return [line.row for line in self._lines if line.row >= 0 and not line.suggested]
 
     def follow(self) -> None:
-        """Bring the current item into view."""
+        """Bring the current item into view, and mark it."""
+        self.say()
+        for row in (self._here, self._session.navigation.item_index):
+            for at, line in enumerate(self._lines):
+                if line.row == row >= 0:
+                    self.update(self.line_rect(at).toAlignedRect())
+        self._here = self._session.navigation.item_index
         at = self._line_of_current()
         if at >= 0:
             top, bottom = self._tops[at], self._tops[at + 1]
@@ -101,7 +111,6 @@ class Rows(QWidget):
                 self._bar.setValue(top - (HEAD if headed else 0))
             elif bottom > self._bar.value() + self.height():
                 self._bar.setValue(bottom - self.height())
-        self.update()
 
     def _line_of_current(self) -> int:
         here = self._session.navigation.item_index
@@ -207,11 +216,11 @@ class Rows(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Heads and rows in view."""
         painter = paint.painter_on(self)
-        shift, items = self._bar.value(), self._session.navigation.items
-        first = max(0, bisect_right(self._tops, shift) - 1)
+        shift, items, dirty = self._bar.value(), self._session.navigation.items, event.rect()
+        first = max(0, bisect_right(self._tops, shift + dirty.top()) - 1)
         for at in range(first, len(self._lines)):
             line, rect = self._lines[at], self.line_rect(at)
-            if rect.top() > self.height():
+            if rect.top() > dirty.bottom():
                 break
             if line.row < 0:
                 ink = colour("accent" if line.head == SUGGESTED else "muted")
