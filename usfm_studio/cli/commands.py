@@ -159,16 +159,9 @@ def finetune(call: Shared, project: Path | None, data: Path | None, **rest: Any)
     if rest["folds"] is not None and rest["fold"] >= rest["folds"]:
         raise click.UsageError("--fold counts from 0 and must be below --folds.")
     house = House.at(project, call.options()) if project else House(call.options())
-    return perform(call, house, run(FinetuneArguments(data=data, spent_s=_seconds_since_start(), **rest), house))
-
-
-def _seconds_since_start() -> float:
-    """Seconds that this process has lived: `--minutes` counts from its start."""
-    from time import time
-
-    import psutil
-
-    return max(0.0, float(time() - psutil.Process().create_time()))
+    return perform(
+        call, house, run(FinetuneArguments(data=data, spent_s=call.signals.seconds_since_start(), **rest), house)
+    )
 
 
 @studio.command()

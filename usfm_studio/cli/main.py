@@ -50,7 +50,7 @@ def wrong_usage(error: click.ClickException, *, as_json: bool) -> int:
 
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else PROGRAM
-    what, why = "The command was not understood", error.format_message().rstrip(".")
+    what, why = "The command was not understood", " ".join(error.format_message().split()).rstrip(".")
     return tell_error(what, why[:1].lower() + why[1:], f"See `{path} --help`.", EXIT_USAGE, as_json=as_json)
 
 

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -43,6 +44,14 @@ class Signals:
             signal.signal(number, self._on_main_thread)
         signal.set_wakeup_fd(self._far.fileno(), warn_on_full_buffer=False)
         return self
+
+    def seconds_since_start(self) -> float:
+        """Seconds that this process has lived; 0 where it is not the program's own (nothing was installed)."""
+        if not self._heeded:
+            return 0.0
+        import psutil
+
+        return max(0.0, float(time.time() - psutil.Process().create_time()))
 
     @contextmanager
     def driven(self) -> Iterator[Callable[[], bool]]:

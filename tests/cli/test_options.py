@@ -1,0 +1,71 @@
+"""The command line is a contract: names of verbs, arguments and options stay. Add here what is added there."""
+
+import click
+
+from usfm_studio.cli.main import studio
+
+SHARED = {"--json", "--device", "--seed", "--threads", "--offline", "--debug"}
+FROZEN = {
+    "demo": {"--tour", "--keep"},
+    "doctor": set(),
+    "info": {"PATHS"},
+    "import": {"PROJECT", "PATHS", "--annotations"},
+    "propose": {"PROJECT", "--model", "--all"},
+    "finetune": {"PROJECT", "--data", "--fraction", "--folds", "--fold", "--task", "--minutes", "--out", "--exam"},
+    "predict": {"INPUTS", "--model", "--out", "--kind"},
+    "evaluate": {"--model", "--data", "--folds", "--fold"},
+    "models": {"ACT", "MODEL", "--project", "--out", "--exam"},
+    "export": {"PROJECT", "--format", "--out", "--exam"},
+    "project": {"ACT", "PROJECT"},
+    "open": {"PROJECT"},
+}
+NOT_YET = {
+    "clicks", "propagate", "measure", "report", "agreement", "next", "encode", "pretrain", "pack", "probe",
+    "deidentify",
+}  # fmt: skip
+CHOICES = {
+    ("finetune", "task"): ["segmentation", "labels", "enhancement", "auto"],
+    ("predict", "kind"): ["masks", "labels", "probabilities", "enhanced"],
+    ("models", "act"): ["list", "show", "import", "export", "promote", "rollback", "remove"],
+    ("project", "act"): ["check", "repair", "compact", "migrate"],
+}
+DEFAULTS = {
+    "device": "auto",
+    "seed": 0,
+    "threads": None,
+    "minutes": 5.0,
+    "task": "auto",
+    "fraction": None,
+    "kind": None,
+}
+
+
+def names_of(command: click.Command) -> set[str]:
+    found = set()
+    for parameter in command.params:
+        if isinstance(parameter, click.Argument):
+            found.add(parameter.name.upper())
+        else:
+            found.update(parameter.opts)
+    return found
+
+
+def test_there_are_exactly_these_verbs():
+    assert set(studio.commands) == set(FROZEN) | NOT_YET
+    assert [name for name, command in studio.commands.items() if command.hidden] == ["open"]
+
+
+def test_every_verb_has_exactly_these_arguments_and_options():
+    for name, frozen in FROZEN.items():
+        assert names_of(studio.commands[name]) == frozen | SHARED, name
+
+
+def test_choices_and_defaults_stay():
+    for (verb, name), choices in CHOICES.items():
+        parameter = next(p for p in studio.commands[verb].params if p.name == name)
+        assert list(parameter.type.choices) == choices
+    for command in studio.commands.values():
+        for parameter in command.params:
+            if isinstance(parameter, click.Option) and parameter.name in DEFAULTS:
+                default = parameter.get_default(click.Context(command))
+                assert default == DEFAULTS[parameter.name], (command.name, parameter.name)
