@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from usfm_studio.document.frame import FrameId
@@ -15,7 +15,7 @@ from usfm_studio.ui.shell import fonts, paint
 from usfm_studio.ui.shell.controls import Button, Label, ScrollBox, row
 from usfm_studio.ui.shell.focus import Shape, note_focus_reason
 from usfm_studio.ui.shell.icons import draw_icon
-from usfm_studio.ui.shell.theme import colour
+from usfm_studio.ui.shell.theme import colour, tokens
 from usfm_studio.ui.shell.words import moment
 
 SHOWN = 60
@@ -39,6 +39,7 @@ class HistoryLines(QWidget):
         self._place_of = place_of
         self._entries: list[HistoryEntry] = []
         self._hover, self._at = -1, 0
+        self._drawn: dict[tuple[object, ...], QPixmap] = {}
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -132,32 +133,45 @@ class HistoryLines(QWidget):
         first_live = next((i for i, entry in enumerate(self._entries) if not entry.undone), -1)
         top, bottom = event.rect().top(), event.rect().bottom()
         for index in range(max(0, top // LINE), min(len(self._entries), bottom // LINE + 1)):
-            self._draw_line(painter, index, live=index == first_live)
+            entry, rect = self._entries[index], self.line_rect(index)
+            if index == first_live:
+                paint.ground(painter, rect, 6, colour("selected"))
+            elif index == self._hover and entry.frame is not None:
+                paint.ground(painter, rect, 6, colour("hover"))
+            painter.drawPixmap(rect.topLeft(), self._words_of(entry))
         painter.end()
 
-    def _draw_line(self, painter: QPainter, index: int, *, live: bool) -> None:
-        entry, rect = self._entries[index], self.line_rect(index)
-        if live:
-            paint.ground(painter, rect, 6, colour("selected"))
-        elif index == self._hover and entry.frame is not None:
-            paint.ground(painter, rect, 6, colour("hover"))
-        icon = next((icon for word, icon in _ICONS if entry.name.startswith(word)), "pencil")
-        pale = colour("disabled")
-        draw_icon(
-            painter, icon, QRectF(6, rect.top(), 20, rect.height()), 16, pale if entry.undone else colour("muted")
-        )
+    def _words_of(self, entry: HistoryEntry) -> QPixmap:
+        """The line without its ground; a new act moves the lines on, and their words stay."""
+        place = self._place_of(entry.frame) if entry.frame is not None else ""
         when = "undone" if entry.undone else moment(entry.when.astimezone().isoformat()).removeprefix("Today ")
+        key = (entry.position, when, place, self.width(), self.devicePixelRatioF(), tokens().name)
+        if key not in self._drawn:
+            if len(self._drawn) > 4 * SHOWN:
+                self._drawn.clear()
+            self._drawn[key] = self._draw_words(entry, when, place)
+        return self._drawn[key]
+
+    def _draw_words(self, entry: HistoryEntry, when: str, place: str) -> QPixmap:
+        rect = QRectF(0, 0, self.width(), LINE - 2)
+        made = QPixmap((rect.size() * self.devicePixelRatioF()).toSize())
+        made.setDevicePixelRatio(self.devicePixelRatioF())
+        made.fill(Qt.GlobalColor.transparent)
+        painter = paint.painter_on(made)
+        ink, faint = (colour("disabled"),) * 2 if entry.undone else (colour("text"), colour("muted"))
+        icon = next((icon for word, icon in _ICONS if entry.name.startswith(word)), "pencil")
+        draw_icon(painter, icon, QRectF(6, 0, 20, rect.height()), 16, faint)
         right = rect.right() - 8
         width = fonts.text_width(when, fonts.SECONDARY) + 1
-        room = QRectF(right - width, rect.top(), width, rect.height())
-        paint.text(painter, room, when, pale if entry.undone else colour("muted"), fonts.SECONDARY, 400, paint.RIGHT)
-        room = QRectF(32, rect.top(), right - width - 40, rect.height())
-        paint.text(painter, room, entry.name, pale if entry.undone else colour("text"), fonts.SECONDARY, 500)
+        room = QRectF(right - width, 0, width, rect.height())
+        paint.text(painter, room, when, faint, fonts.SECONDARY, 400, paint.RIGHT)
+        room = QRectF(32, 0, right - width - 40, rect.height())
+        paint.text(painter, room, entry.name, ink, fonts.SECONDARY, 500)
         after = fonts.text_width(entry.name, fonts.SECONDARY, 500) + 8
-        if entry.frame is not None and room.width() - after > 40:
-            place = self._place_of(entry.frame)
-            ink = pale if entry.undone else colour("muted")
-            paint.text(painter, room.adjusted(after, 0, 0, 0), place, ink, fonts.SECONDARY)
+        if place and room.width() - after > 40:
+            paint.text(painter, room.adjusted(after, 0, 0, 0), place, faint, fonts.SECONDARY)
+        painter.end()
+        return made
 
 
 class HistoryTab(QWidget):

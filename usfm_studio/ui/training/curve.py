@@ -14,7 +14,8 @@ from usfm_studio.ui.shell.theme import colour
 
 Points = Sequence[tuple[float, float]]
 _LEFT, _RIGHT, _TOP, _BOTTOM = 36, 44, 8, 22
-MOST = 400
+MOST = 240
+"""Points drawn at most: more than one in two pixels nobody sees."""
 
 
 class Curve(QWidget):
@@ -57,7 +58,7 @@ class Curve(QWidget):
             if self._x_end > self._points[-1][0]:
                 rest = QRectF(area)
                 rest.setLeft(self._at(area, self._points[-1])[0])
-                painter.fillRect(rest, paint.clear("selected", 0.25))
+                painter.fillRect(rest.toRect(), paint.clear("selected", 0.25))
             self._draw_line(painter, area)
         else:
             paint.text(painter, area, "The first values come soon", colour("muted"), fonts.SECONDARY, 400, paint.CENTRE)

@@ -112,10 +112,14 @@ class Filmstrip(QWidget):
         return min(max(0, int((x - LEFT) / self._room * count)), count - 1)
 
     def _on_current(self) -> None:
-        if self._session.navigation.item_index != self._row:
+        navigation = self._session.navigation
+        if navigation.item_index != self._row or len(navigation.items) != len(self._items):
             self._follow()
-        else:
-            self.update()
+        elif navigation.items is not self._items:
+            before, self._items = self._items, navigation.items
+            changed = [row for row, item in enumerate(navigation.items) if item is not before[row]]
+            self._update_items(*changed)
+            self._say()
 
     def _follow(self) -> None:
         before, self._row = self._row, self._session.navigation.item_index

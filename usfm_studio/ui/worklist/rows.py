@@ -71,9 +71,11 @@ class Rows(QWidget):
                 lines.append(Line(-1, group))
                 head = group
             lines.append(Line(row))
-        if lines == self._lines and items is self._shown:
+        usual = usual_notices(items)
+        if lines == self._lines and usual == self._usual:
+            self._update_changed(items)
             return
-        self._usual, self._shown = usual_notices(items), items
+        self._usual, self._shown = usual, items
         self._lines = lines
         self._tops = [0]
         for line in lines:
@@ -81,6 +83,13 @@ class Rows(QWidget):
         self._fit_bar()
         self.say()
         self.update()
+
+    def _update_changed(self, items: tuple[Item, ...]) -> None:
+        before, self._shown = self._shown, items
+        for at, line in enumerate(self._lines):
+            if line.row >= 0 and items[line.row] is not before[line.row]:
+                self.update(self.line_rect(at).toAlignedRect())
+        self.say()
 
     def say(self) -> None:
         """Tell a screen reader which item is the current one."""
