@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 
 _SURE_RADIUS = math.sqrt(0.5)  # from here on a disc holds a pixel centre wherever it lies
 _COLUMNS = np.arange(TILE)
+SPARSE = 3  # runs that fill less than this part of their box are painted pixel by pixel
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +142,9 @@ def _painted_band(
 ) -> dict[TileIndex, Tile]:
     found: dict[TileIndex, Tile] = {}
     for tile_column in range(int(band.starts.min()) // TILE, (int(band.stops.max()) - 1) // TILE + 1):
-        starts = np.clip(band.starts - tile_column * TILE, 0, TILE)
-        stops = np.clip(band.stops - tile_column * TILE, 0, TILE)
+        left = tile_column * TILE
+        starts = np.maximum(band.starts - left, 0)
+        stops = np.minimum(band.stops - left, TILE)
         hit = stops > starts
         if hit.any():
             part = Spans(band.rows[hit], starts[hit], stops[hit])
@@ -153,17 +155,15 @@ def _painted_band(
 
 
 def _painted_tile(tile: Tile, spans: Spans, value: int, replaces: Collection[int] | None) -> Tile | None:
+    """The tile with `value` on these pixels of it (all inside), or None where that changes nothing."""
     box = spans.box
     assert box is not None
     x0, y0, x1, y1 = box
+    if SPARSE * spans.area_px < (x1 - x0) * (y1 - y0):
+        return _painted_thinly(tile, spans, value, replaces)
     old = tile[y0:y1, x0:x1]
     cover = _cover(spans.rows - y0, spans.starts - x0, spans.stops - x0, old.shape)
-    cover &= old != value
-    if replaces is not None:
-        free = np.zeros(old.shape, np.bool_)
-        for replaced in replaces:
-            free |= old == replaced
-        cover &= free
+    cover &= _changing(old, value, replaces)
     if not cover.any():
         return None
     new = tile.copy()
@@ -171,6 +171,31 @@ def _painted_tile(tile: Tile, spans: Spans, value: int, replaces: Collection[int
     new[y0:y1, x0:x1] = old ^ ((old ^ np.uint8(value)) & chosen)
     new.flags.writeable = False
     return new
+
+
+def _painted_thinly(tile: Tile, spans: Spans, value: int, replaces: Collection[int] | None) -> Tile | None:
+    """The same pixel by pixel: for the rim that a step of a large brush adds."""
+    lengths = spans.stops - spans.starts
+    before = np.cumsum(lengths) - lengths
+    pixels = np.repeat(spans.rows * TILE + spans.starts - before, lengths) + np.arange(int(lengths.sum()))
+    changing = pixels[_changing(tile.ravel()[pixels], value, replaces)]
+    if not changing.size:
+        return None
+    new = tile.copy()
+    new.ravel()[changing] = value
+    new.flags.writeable = False
+    return new
+
+
+def _changing(old: NDArray[np.uint8], value: int, replaces: Collection[int] | None) -> NDArray[np.bool_]:
+    """Which of these ids painting would change."""
+    changing: NDArray[np.bool_] = old != value
+    if replaces is not None:
+        free = np.zeros(old.shape, np.bool_)
+        for replaced in replaces:
+            free |= old == replaced
+        changing &= free
+    return changing
 
 
 def _cover(rows: Ints, starts: Ints, stops: Ints, shape_rc: tuple[int, ...]) -> NDArray[np.bool_]:
