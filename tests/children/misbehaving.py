@@ -10,6 +10,7 @@ import numpy as np
 
 from usfm_studio.children import wire
 from usfm_studio.children.arrays import ArrayRef, attach
+from usfm_studio.children.messages import Done
 from usfm_studio.children.serve import serve
 from usfm_studio.document.errors import Unreadable
 
@@ -34,6 +35,16 @@ def die_once(body, context):
         os.close(os.open(body["path"], os.O_CREAT | os.O_EXCL))
     except FileExistsError:
         return {"pid": os.getpid()}
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def answer_and_die(body, context):
+    """Begins, and some time later answers and is gone at once."""
+    context.progress({"pid": os.getpid()})
+    time.sleep(body["seconds"])
+    channel, _ = wire.take()
+    channel.send(Done(context.request, {"answered": True}))
     os.kill(os.getpid(), signal.SIGKILL)
     return {}
 
@@ -139,7 +150,7 @@ def close_pipe(body, context):
 HANDLERS = {
     f.__name__: f
     for f in (
-        echo, who, die, die_once, leave, sleep, patient, hold_gil, spin_gil, eat, refuse, stumble, unsendable, garbage,
+        echo, who, die, die_once, answer_and_die, leave, sleep, patient, hold_gil, spin_gil, eat, refuse, stumble, unsendable, garbage,
         talk, steps, big, fill, flood, orphan, close_pipe,
     )
 }  # fmt: skip

@@ -9,6 +9,8 @@ import psutil
 import pytest
 
 from tests.children.support import LONG, a_spec, error_of
+from usfm_studio.children.messages import Cancel
+from usfm_studio.children.process import Process
 from usfm_studio.children.supervisor import Busy, Child, Dead, Ready, Starting, Stopped, Waiting
 from usfm_studio.document.errors import ChildDied, Interrupted, OutOfMemory, StudioError, Unreadable, WrongVersion
 
@@ -27,6 +29,13 @@ def _group(pid):
         return os.getpgid(pid) if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE else None
     except (ProcessLookupError, psutil.NoSuchProcess):
         return None
+
+
+def _lives(process):
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +250,46 @@ class TestDeaths:
         with Child(a_spec(recycle=2, spare=True)) as child:
             pids = [child.ask("who", {}).result(LONG)["pid"] for _ in range(4)]
             assert pids[0] == pids[1] != pids[2] == pids[3]
+
+    def test_a_process_that_dies_with_its_last_answer_takes_nothing_along(self):
+        """The answer that was due for recycling is read only after the death: the keeper was busy meanwhile."""
+        others = psutil.Process().children()
+        with Child(a_spec(recycle=1, spare=True, retry=0)) as child:
+
+            def wait_for_death(body):
+                wait_for(lambda: _group(body["pid"]) is None)
+
+            ticket = child.ask("answer_and_die", {"seconds": 0.3}, on_progress=wait_for_death)
+            assert ticket.result(LONG) == {"answered": True}
+            assert child.ask("echo", {"n": 1}).result(LONG) == {"n": 1}
+            wait_for(lambda: child.state == Ready())
+        wait_for(lambda: not [p for p in psutil.Process().children() if p not in others and _lives(p)])
+
+    def test_a_child_without_restarts_stays_away_after_its_first_death(self):
+        with Child(a_spec(retry=0, restarts=0)) as child:
+            error = error_of(child.ask("die", {"signal": "SIGKILL"}))
+            assert "again; other" in error.hint
+            assert "It is started again" not in error.hint, "nobody starts it again"
+            wait_for(lambda: isinstance(child.state, Dead))
+            assert child.pid is None
+            assert str(error_of(child.ask("echo", {}))) == str(error)
+
+    def test_nothing_is_written_to_a_process_whose_input_is_closed(self, tmp_path):
+        """Its descriptor's number may be that of another file by then."""
+        spec = a_spec()
+        process = Process(spec.module, (), spec.settings(os.getpid()), spec.env)
+        stdin = process.stdin
+        process.close_input()
+        with (tmp_path / "bystander").open("w+b", buffering=0) as bystander:
+            os.dup2(bystander.fileno(), stdin)
+            try:
+                process.send(Cancel(1))
+            finally:
+                os.close(stdin)
+                process.kill()
+                process.wait(LONG)
+                process.close()
+            assert (tmp_path / "bystander").read_bytes() == b""
 
 
 class TestStarts:

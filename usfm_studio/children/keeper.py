@@ -281,6 +281,8 @@ class Keeper:
         """Take an ended (or condemned) process out; its request goes on the next one or fails."""
         while process.condemned is None and self._hear(process):
             pass  # what it said before it died counts
+        if process not in self._processes():
+            return  # that was the answer after which it was to go anyway
         if process.condemned is None:
             process.wait(0.5)
         death = process.death()
@@ -304,7 +306,12 @@ class Keeper:
                 self._desk.put_back(ticket)
             else:
                 fail(ticket, self._error(death))
-        if self._stop_at is not None or (ticket is not None and (process.over_time or self.spec.retry == 0)):
+        if self._stop_at is not None:
+            return
+        if self.spec.restarts == 0:
+            self._stay_away(process.refusal or self._error(death))
+            return
+        if ticket is not None and (process.over_time or self.spec.retry == 0):
             return
         if process.refusal is not None:
             self._stay_away(process.refusal)
@@ -324,7 +331,8 @@ class Keeper:
     def _error(self, death: Death) -> StudioError:
         if death.no_memory:
             return OutOfMemory(f"{self.spec.title} stopped", death.why, "Close other programs or use smaller images.")
-        return ChildDied(f"{self.spec.title} stopped", death.why, "It is started again; other work goes on.")
+        what_now = "It is started again" if self.spec.restarts else "Start it again"
+        return ChildDied(f"{self.spec.title} stopped", death.why, f"{what_now}; other work goes on.")
 
     def _stay_away(self, error: StudioError) -> None:
         self.verdict = error

@@ -72,9 +72,10 @@ class Process:
         self.send(Hello(PROTOCOL, os.getpid()))
 
     def send(self, message: Message) -> None:
-        """Queue a message. Raises TypeError or ValueError on a body that JSON cannot carry."""
+        """Queue a message for a process that still listens. Raises TypeError or ValueError on a body that is no JSON."""
         data = encode(message)
-        if not self.ended:
+        assert self._popen.stdin
+        if not self.ended and not self._popen.stdin.closed:  # closed, its number may be another file's
             self._outbox.append(memoryview(data))
             self.write()
 
@@ -104,6 +105,8 @@ class Process:
 
     def read(self) -> list[Message] | None:
         """The messages that have come; None where nothing has. Sets `ended` at the end. Raises BadMessage."""
+        if self.ended:
+            return None
         try:
             data = os.read(self.stdout, CHUNK)
         except BlockingIOError:

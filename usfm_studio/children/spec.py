@@ -16,9 +16,9 @@ class ChildSpec:
     `module` is run as `__main__` and calls `serve`. `title` names it to people ("The reader", at the beginning of a
     sentence). `retry`: how often a request during whose run the child died is tried again on the next process; with 0
     the request is blamed for the death (the next process starts at once and the death is not counted), else the child.
-    `restarts`: deaths in a row after which it stays away. `spare` keeps a second process warm, so that the next
-    request need not wait for a start. `recycle`: answers after which a process makes room for a fresh one.
-    `heartbeat_s`: interval; dead after 5 without one. `start_s`: time for the imports. `cancel_s`: time to give up a
+    `restarts`: deaths in a row after which it stays away; with 0 no process follows the first one. `spare` keeps a
+    second process warm, so that the next request need not wait for a start. `recycle`: answers after which a process
+    makes room for a fresh one. `heartbeat_s`: interval; dead after 5 without one. `start_s`: time for the imports. `cancel_s`: time to give up a
     cancelled request before the process is ended.
     """
 

@@ -61,7 +61,7 @@ class Damaged(StudioError):
 
 
 class ChildDied(StudioError):
-    """A helper process ended; it is started again."""
+    """A helper process ended before it answered."""
 
 
 class Interrupted(StudioError):
