@@ -256,7 +256,8 @@ class Filmstrip(QWidget):
             first = max(0, int((start - 3) // self._pitch))
             last = min(len(items), int((end + 3) // self._pitch) + 1)
             for row in range(first, last):
-                self._draw_item(painter, row)
+                if event.region().intersects(self.picture_rect(row).adjusted(-3, -3, 3, 3).toAlignedRect()):
+                    self._draw_item(painter, row)
             self._draw_line(painter)
         painter.end()
 

@@ -72,8 +72,8 @@ class Rows(QWidget):
                 head = group
             lines.append(Line(row))
         usual = usual_notices(items)
-        if lines == self._lines and usual == self._usual:
-            self._update_changed(items)
+        if usual == self._usual and [line.head for line in lines] == [line.head for line in self._lines]:
+            self._update_changed(lines, items)
             return
         self._usual, self._shown = usual, items
         self._lines = lines
@@ -84,10 +84,11 @@ class Rows(QWidget):
         self.say()
         self.update()
 
-    def _update_changed(self, items: tuple[Item, ...]) -> None:
-        before, self._shown = self._shown, items
-        for at, line in enumerate(self._lines):
-            if line.row >= 0 and items[line.row] is not before[line.row]:
+    def _update_changed(self, lines: list[Line], items: tuple[Item, ...]) -> None:
+        """Heads stay where they are: repaint the rows that hold another item, or one that has changed."""
+        (old_lines, before), (self._lines, self._shown) = (self._lines, self._shown), (lines, items)
+        for at, (old, new) in enumerate(zip(old_lines, lines, strict=True)):
+            if old != new or (new.row >= 0 and items[new.row] is not before[old.row]):
                 self.update(self.line_rect(at).toAlignedRect())
         self.say()
 
@@ -231,6 +232,8 @@ class Rows(QWidget):
             line, rect = self._lines[at], self.line_rect(at)
             if rect.top() > dirty.bottom():
                 break
+            if not event.region().intersects(rect.toAlignedRect()):
+                continue
             if line.row < 0:
                 ink = colour("accent" if line.head == SUGGESTED else "muted")
                 paint.text(painter, rect.adjusted(12, 4, -12, 0), line.head, ink, fonts.SECONDARY, 500)
