@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from usfm_studio.children import log
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell.rooms import Rooms
-from usfm_studio.ui.shell.settings import SettingsStore, apply_scale
+from usfm_studio.ui.shell.settings import SettingsStore, apply_scale, config_folder
 from usfm_studio.ui.shell.theme import apply_theme, set_motion
 from usfm_studio.ui.shell.window import Window
 from usfm_studio.ui.sweeping import Sweeper
@@ -75,7 +75,7 @@ def application_for_window() -> QApplication:
 
 def open_window(store: SettingsStore, options: Options | None = None) -> Window:
     """A window with a session of its own; not shown yet."""
-    log.configure("window", None)
+    log.configure("window", config_folder() / "log")
     application = application_for_window()
     apply_theme(application, store.now.theme)
     set_motion(not store.now.reduce_motion)
