@@ -139,7 +139,10 @@ def test_a_stage_ends_by_steps_or_by_the_clock():
     assert (stage.over, stage.progress, stage.expected_steps) == (False, pytest.approx(2 / 3), 3)
     stage.steps = 3
     assert stage.over
-    assert Stage(Clock(10, started=-1e9), 10).over
+    late = Stage(Clock(10, started=-1e9), 10)
+    assert not late.over
+    late.steps = 3
+    assert late.over
 
 
 def test_frozen_parts_do_not_move_and_the_others_do(tmp_path):

@@ -11,7 +11,7 @@ from usfm_studio.document.snapshot import Sample, SnapshotWriter
 from usfm_studio.document.splits import first_subjects, fold_of, is_holdout_by_hash
 from usfm_studio.engine.learning.baseline import by_subject, trivial_labels, trivial_masks
 from usfm_studio.engine.learning.compare import Standing, compare, first_model, signed_rank_p
-from usfm_studio.engine.learning.holdout import Sides, chosen_subjects, sides_of
+from usfm_studio.engine.learning.holdout import Sides, chosen_subjects, joined, sides_of
 from usfm_studio.engine.learning.plan import fingerprint, plan
 
 
@@ -46,6 +46,15 @@ def test_few_subjects_are_cross_fitted_and_never_test_themselves():
     assert len(set(sides.folds.values())) > 1
     assert sides_of(samples(["a", "b"])).folds["a"] != sides_of(samples(["a", "b"])).folds["b"]
     assert sides_of(samples(["a", "a"])).kind == "none"
+
+
+def test_subjects_with_labels_alone_teach_beside_those_that_decide():
+    sides = sides_of(samples(MANY))
+    more = joined(sides, ["x1", "x2", *MANY])
+    assert more.tested == sides.tested
+    assert set(more.train) - set(sides.train) == {s for s in ("x1", "x2") if not is_holdout_by_hash(s)}
+    few = joined(sides_of(samples(["a", "b"])), ["a", "b", "x1", "x2", "x3"])
+    assert set(few.folds) == set(few.train)
 
 
 def test_frames_in_another_order_are_split_the_same():

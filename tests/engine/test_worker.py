@@ -7,9 +7,9 @@ import threading
 import time
 
 import pytest
+
 from tests.engine.blobs import snapshot
 from tests.engine.making import a_model
-
 from usfm_studio.document.errors import BadModel, ChildDied, Interrupted, NothingToLearn, WrongUsage
 from usfm_studio.engine.learning.run_folder import state_of
 from usfm_studio.engine.models.checkpoint import load_model

@@ -24,6 +24,10 @@ class Clock:
         return self.seconds - self.gone_s
 
 
+FEWEST_STEPS = 3
+"""A stage that was begun makes these, however late it is: a member without a step would answer with noise."""
+
+
 @dataclass(slots=True)
 class Stage:
     """A part of a run: until `end_s` of the clock, or for `max_steps` steps where those are given."""
@@ -55,8 +59,10 @@ class Stage:
 
     @property
     def over(self) -> bool:
-        """True when the next step would end too late: half a step over the end at most."""
+        """True when the next step would end too late: half a step over the end at most, but never before a few."""
         if self.max_steps is not None:
             return self.steps >= self.max_steps
+        if self.steps < FEWEST_STEPS:
+            return False
         pace = (self.clock.gone_s - self.begin_s) / self.steps if self.steps else 0.0
         return self.clock.gone_s + pace / 2 >= self.end_s

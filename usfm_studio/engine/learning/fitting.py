@@ -20,6 +20,8 @@ from usfm_studio.engine.learning.quick import quicken
 from usfm_studio.engine.learning.samples import Batch, Placed, batches
 from usfm_studio.engine.learning.segmentation import Average, MaskNet, Rates, learn
 
+POOL_SEED = 1 << 20
+
 OnStep = Callable[[int, float, Average], None]
 
 
@@ -45,6 +47,11 @@ class MaskFitter:
         """Learn from these frames from now on."""
         self.placed, self.pool = list(placed), None
 
+    def can_learn_from(self, subjects: Iterable[str]) -> bool:
+        """True where one of these subjects has a mask."""
+        wanted = set(subjects)
+        return any(p.sample.subject in wanted for p in self.placed)
+
     def fit(
         self,
         subjects: Iterable[str],
@@ -52,30 +59,32 @@ class MaskFitter:
         stage: Stage,
         seed: int,
         *,
-        fill: Stage | None = None,
         on_step: OnStep = lambda _step, _loss, _average: None,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         """Learn from these subjects until the stage is over; the network then holds the average of its weights."""
-        stream = self._stream(set(subjects), rates, seed, fill or stage)
+        stream = self._stream(set(subjects), rates, seed)
         average = learn(self.net, stream, rates, stage, device=self.device, on_step=on_step, stop=stop)
         if average.steps:
             average.put_into(self.net)
 
-    def _stream(self, subjects: set[str], rates: Rates, seed: int, fill: Stage) -> Iterator[Batch]:
+    def prepare(self, rates: Rates, stage: Stage) -> None:
+        """With a frozen encoder: fill the pool of features, for as long as the stage allows."""
+        if rates.encoder == 0 and self.pool is None:
+            draws, classes = self.recipe.augmentation, self.recipe.classes
+            rng = np.random.default_rng([self.recipe.seed, POOL_SEED])
+            self.pool = FeaturePool(self.net.encoder, self.placed, classes, draws, rng, self.device)
+            self.pool.fill(self.recipe.views, stage)
+
+    def _stream(self, subjects: set[str], rates: Rates, seed: int) -> Iterator[Batch]:
         rng = np.random.default_rng([self.recipe.seed, seed])
         if rates.encoder == 0:
-            return self._pool(rng, fill).batches(self.recipe.batch, subjects)
+            if self.pool is None:
+                raise ValueError("the pool of features was not prepared")
+            self.pool.rng = rng
+            return self.pool.batches(self.recipe.batch, subjects)
         chosen = [p for p in self.placed if p.sample.subject in subjects]
         return batches(chosen, self.recipe.classes, self.recipe.batch, self.recipe.augmentation, rng)
-
-    def _pool(self, rng: np.random.Generator, fill: Stage) -> FeaturePool:
-        if self.pool is None:
-            draws, classes = self.recipe.augmentation, self.recipe.classes
-            self.pool = FeaturePool(self.net.encoder, self.placed, classes, draws, rng, self.device)
-            self.pool.fill(self.recipe.views, fill)
-        self.pool.rng = rng
-        return self.pool
 
     def _ready(self, net: MaskNet) -> MaskNet:
         net = net.to(self.device.kind).to(memory_format=torch.channels_last)

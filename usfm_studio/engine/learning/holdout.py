@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from usfm_studio.document.snapshot import Sample
-from usfm_studio.document.splits import deal_folds, first_subjects, fold_of, split_holdout
+from usfm_studio.document.splits import deal_folds, first_subjects, fold_of, is_holdout_by_hash, split_holdout
 
 FEWEST_HELD_OUT = 4
 FOLDS = 3
@@ -44,6 +44,14 @@ def sides_of(
         return Sides(kind=NONE, train=tuple(subjects), tested=())
     folds = deal_folds(subjects, FOLDS)
     return Sides(kind=CROSS_FITTED, train=tuple(subjects), tested=tuple(subjects), folds=folds)
+
+
+def joined(sides: Sides, subjects: Iterable[str]) -> Sides:
+    """The sides with subjects that have only labels where masks decide: they teach unless the hash holds them out."""
+    known = {*sides.train, *sides.tested}
+    more = [s for s in dict.fromkeys(subjects) if s not in known and not is_holdout_by_hash(s)]
+    folds = {**sides.folds, **{s: fold_of(s, FOLDS) for s in more}} if sides.folds else {}
+    return replace(sides, train=(*sides.train, *more), folds=folds)
 
 
 def chosen_subjects(

@@ -113,11 +113,14 @@ class Learner:
     def _crosswise(self, end_s: float, frame_s: float) -> Learned:
         """A member a fold, each answering for the subjects that it did not see; their mean learns on from all."""
         sides, learned, rows = self.material.sides, self.learned, Rows()
+        self._prepare(self.recipe.member_rates, end_s)
         begin, folds, members = self.clock.gone_s, sorted(set(sides.folds.values())), []
         for number, fold in enumerate(folds, 1):
             unseen = [s for s in sides.train if sides.folds[s] == fold]
             others = [s for s in sides.train if sides.folds[s] != fold]
             tested = self.material.of(self.material.samples, unseen)
+            if not self.fitter.can_learn_from(others):
+                continue
             until = begin + self.recipe.members_share * (end_s - begin) * number / len(folds)
             self.fitter.begin_anew()
             if not self._fit(others, self.recipe.member_rates, until - frame_s * len(tested), seed=number):
@@ -147,8 +150,8 @@ class Learner:
 
     def _fit(self, subjects: Sequence[str], rates: Rates, until_s: float, seed: int) -> int:
         """Learn masks from these subjects; answers the steps made. Raises Interrupted if nothing was ever learned."""
+        self._prepare(rates, until_s)
         stage = Stage(self.clock, until_s, self.recipe.max_steps)
-        fill = Stage(self.clock, self.clock.gone_s + FILL_SHARE * (until_s - self.clock.gone_s))
         if rates.encoder > 0:
             self.learned.tuned = True
 
@@ -156,10 +159,14 @@ class Learner:
             self.talk.step(step, stage.expected_steps, loss)
             self._keep_at_times(average, stage)
 
-        self.fitter.fit(subjects, rates, stage, seed, fill=fill, on_step=on_step, stop=self.talk.stopped)
+        self.fitter.fit(subjects, rates, stage, seed, on_step=on_step, stop=self.talk.stopped)
         if not stage.steps and self.kept_at < 0 and not self.learned.answers.by_stem:
             raise Interrupted("The fine-tuning was stopped", "nothing was learned yet", "The models stay as they were.")
         return stage.steps
+
+    def _prepare(self, rates: Rates, until_s: float) -> None:
+        fill = Stage(self.clock, self.clock.gone_s + FILL_SHARE * (until_s - self.clock.gone_s))
+        self.fitter.prepare(rates, fill)
 
     def _keep_at_times(self, average: Average, stage: Stage) -> None:
         """Now and then, the average so far goes to disk; and in long runs the holdout is looked at, for the curve."""

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from usfm_studio.document.errors import NothingToLearn
 from usfm_studio.document.snapshot import Sample, Snapshot
-from usfm_studio.engine.learning.holdout import HELD_OUT, Sides, carried, chosen_subjects, sides_of
+from usfm_studio.engine.learning.holdout import HELD_OUT, Sides, carried, chosen_subjects, joined, sides_of
 from usfm_studio.engine.learning.making import Identity
 from usfm_studio.engine.learning.plan import Recipe, fingerprint, plan
 from usfm_studio.engine.training_order import TrainingOrder
@@ -70,9 +69,9 @@ def material(order: TrainingOrder, parents: Sequence[str] = ()) -> Material:
     labelled = tuple(s for s in useful if s.labels and recipe.labels)
     used = {s.stem for s in (*masked, *labelled)}
     samples = tuple(s for s in useful if s.stem in used)
-    sides = sides_of(samples, order.trained_before, _carriers(snapshot, samples, recipe))
-    if recipe.masks and not any(s.subject in sides.train for s in masked):
-        raise NothingToLearn("There is nothing to learn from yet", "no frame is done", "Finish frames of two subjects.")
+    decisive = masked if recipe.masks else labelled
+    sides = sides_of(decisive, order.trained_before, _carriers(snapshot, samples, recipe))
+    sides = joined(sides, (s.subject for s in samples))
     identity = Identity(
         name=order.name,
         exam=order.exam,
