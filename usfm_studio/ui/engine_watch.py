@@ -19,6 +19,7 @@ KEY = "engine"
 KINDS: dict[type[State], str] = {
     Stopped: "stopped", Starting: "starting", Ready: "ready", Busy: "busy", Dead: "stopped", Waiting: "restarting",
 }  # fmt: skip
+UP = ("ready", "busy")
 WORDS = {"stopped": "Engine stopped", "starting": "Engine starting", "restarting": "Engine restarting"}
 
 
@@ -51,7 +52,8 @@ class EngineWatch(QObject):
         elif isinstance(engine.state, (Dead, Stopped)):
             engine.start()
             self._ask_device(engine)
-        self._on_told(engine, engine.state)
+        state = engine.state
+        self._on_told(engine, Starting() if isinstance(state, (Dead, Stopped)) else state)
 
     def _ask_device(self, engine: Engine) -> None:
         self._device = engine.device()
@@ -73,21 +75,22 @@ class EngineWatch(QObject):
         self.state = EngineState(kind=kind, text=words, device=device)
         if self.state != before:
             self._session.engine_changed.emit()
-        self._say(state, before.kind)
-        if kind == "ready" and before.kind in ("starting", "restarting", "stopped"):
+        back = kind in UP and before.kind not in UP
+        self._say(state, before.kind, back=back)
+        if back:
             QTimer.singleShot(0, self._session.proposing.fill)
 
-    def _say(self, state: State, before: str) -> None:
+    def _say(self, state: State, before: str, *, back: bool) -> None:
         notice = self._session.notice
         if isinstance(state, Waiting) and state.why != self._last_why:
             self._last_why = state.why
-            text = f"{_sentence(state.why)} It starts again by itself; nothing of yours was lost."
-            notice.emit(Notice(kind="warning", title="The engine stopped", text=text.strip(), key=KEY))
+            text = f"{state.why}. It starts again by itself; nothing of yours was lost."
+            notice.emit(Notice(kind="warning", title="The engine stopped", text=text, key=KEY))
         elif isinstance(state, Dead) and before != "stopped":
             title, _, why = state.why.removesuffix("Restart the program.").partition(": ")
-            text = f"{_sentence(why.strip())} Painting and saving go on. Y (propose here) starts it again."
-            notice.emit(Notice(kind="error", title=title, text=text.strip(), key=KEY))
-        elif isinstance(state, Ready) and before in ("starting", "restarting", "stopped"):
+            text = f"{why.strip()} Painting and saving go on. Y (propose here) starts it again."
+            notice.emit(Notice(kind="error", title=title, text=text, key=KEY))
+        elif back:
             self._last_why = ""
             self._session.settled.emit(KEY)
 
@@ -101,7 +104,3 @@ class EngineWatch(QObject):
             return str(body.get("name") or kind.upper())
         threads = int(body.get("threads", 1))
         return f"CPU · {threads} thread{'s' if threads > 1 else ''}"
-
-
-def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}".rstrip(".") + "." if words else ""

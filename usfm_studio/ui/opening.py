@@ -195,10 +195,10 @@ def _opened(folder: Path, make: Make, notices: list[Notice]) -> Project:
     try:
         return Project.open(folder)
     except ProjectBusy as busy:
-        text = f"It is held by {busy.why}. Here it is open to look at only."
+        text = f"{busy.why}. Here it is open to look at only."
         notices.append(Notice(kind="warning", title=busy.what, text=text, key="readonly"))
     except ReadOnly as locked:
-        text = f"{_sentence(locked.why)} You can look but not change."
+        text = f"{locked.why}. You can look but not change."
         notices.append(Notice(kind="warning", title=locked.what, text=text, key="readonly"))
     return Project.open(folder, read_only=True)
 
@@ -206,11 +206,7 @@ def _opened(folder: Path, make: Make, notices: list[Notice]) -> Project:
 def _split(notice: str) -> tuple[str, str]:
     """A project's notice as title and text."""
     title, _, text = notice.partition(": ")
-    return title.rstrip("."), _sentence(text)
-
-
-def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}".rstrip(".") + "." if words else ""
+    return title.rstrip("."), text
 
 
 def _close(project: Project) -> None:

@@ -66,6 +66,7 @@ class Session(QObject):
         self.segment = 0
         self.takes_undo: Callable[[], bool] = lambda: False
         """Whether a gesture on the canvas has taken Ctrl+Z for itself."""
+        self._exam: tuple[Schema, Instance, str] | None = None
         self._schema: tuple[Schema, str, Schema] | None = None
         self._proposed: tuple[Proposal | None, Annotation, ProposedFrame | None] | None = None
         self._unreadable: set[FrameId] = set()
@@ -125,7 +126,7 @@ class Session(QObject):
         end_all("the project was closed")
         self.navigation.leave()
         self.house.opened = None
-        self._schema = self._proposed = None
+        self._exam = self._schema = self._proposed = None
         self._unreadable.clear()
         self.saving.leave()
         self.closed.emit()
@@ -157,7 +158,13 @@ class Session(QObject):
     @property
     def exam(self) -> str:
         """The exam group of the frame in view."""
-        return self.project.schema.exam_of(self.instance) if self.project and self.instance else ""
+        project, instance = self.project, self.instance
+        if project is None or instance is None:
+            return ""
+        schema = project.schema
+        if self._exam is None or self._exam[0] is not schema or self._exam[1] is not instance:
+            self._exam = (schema, instance, schema.exam_of(instance))
+        return self._exam[2]
 
     @property
     def schema(self) -> Schema:
@@ -317,6 +324,6 @@ class Session(QObject):
     def tell(self, error: BaseException) -> None:
         """An error as one quiet line."""
         said = in_words(error)
-        text = f"{said.why[:1].upper()}{said.why[1:]}. {said.hint}" if said.why else said.hint
+        text = f"{said.why}. {said.hint}" if said.why else said.hint
         kind = "info" if isinstance(said, Interrupted) else "warning" if isinstance(said, ReadOnly) else "error"
         self.notice.emit(Notice(kind=kind, title=said.what, text=text.strip()))
