@@ -150,8 +150,8 @@ def close_pipe(body, context):
 HANDLERS = {
     f.__name__: f
     for f in (
-        echo, who, die, die_once, answer_and_die, leave, sleep, patient, hold_gil, spin_gil, eat, refuse, stumble, unsendable, garbage,
-        talk, steps, big, fill, flood, orphan, close_pipe,
+        answer_and_die, echo, who, die, die_once, leave, sleep, patient, hold_gil, spin_gil, eat, refuse, stumble,
+        unsendable, garbage, talk, steps, big, fill, flood, orphan, close_pipe,
     )
 }  # fmt: skip
 

@@ -72,7 +72,7 @@ class Process:
         self.send(Hello(PROTOCOL, os.getpid()))
 
     def send(self, message: Message) -> None:
-        """Queue a message for a process that still listens. Raises TypeError or ValueError on a body that is no JSON."""
+        """Queue a message if it can still be heard. Raises TypeError or ValueError on a body that JSON cannot carry."""
         data = encode(message)
         assert self._popen.stdin
         if not self.ended and not self._popen.stdin.closed:  # closed, its number may be another file's

@@ -18,8 +18,8 @@ class ChildSpec:
     the request is blamed for the death (the next process starts at once and the death is not counted), else the child.
     `restarts`: deaths in a row after which it stays away; with 0 no process follows the first one. `spare` keeps a
     second process warm, so that the next request need not wait for a start. `recycle`: answers after which a process
-    makes room for a fresh one. `heartbeat_s`: interval; dead after 5 without one. `start_s`: time for the imports. `cancel_s`: time to give up a
-    cancelled request before the process is ended.
+    makes room for a fresh one. `heartbeat_s`: interval; dead after 5 without one. `start_s`: time for the imports.
+    `cancel_s`: time to give up a cancelled request before the process is ended.
     """
 
     module: str
