@@ -168,8 +168,11 @@ class HistoryLines(QWidget):
         room = QRectF(32, 0, right - width - 40, rect.height())
         paint.text(painter, room, entry.name, ink, fonts.SECONDARY, 500)
         after = fonts.text_width(entry.name, fonts.SECONDARY, 500) + 8
-        if place and room.width() - after > 40:
-            paint.text(painter, room.adjusted(after, 0, 0, 0), place, faint, fonts.SECONDARY)
+        left = room.width() - after
+        shown = next(
+            (p for p in (place, place.rpartition(", ")[2]) if fonts.text_width(p, fonts.SECONDARY) <= left), ""
+        )
+        paint.text(painter, room.adjusted(after, 0, 0, 0), shown, faint, fonts.SECONDARY)
         painter.end()
         return made
 

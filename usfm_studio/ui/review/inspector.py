@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QShowEvent
-from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from usfm_studio.ui.review.history_tab import HistoryTab
 from usfm_studio.ui.review.label_choice import LabelChoice
@@ -24,6 +24,22 @@ PLAYING_MS = 100
 """While a loop plays its numbers follow ten times a second: faster nobody reads."""
 
 
+class Pages(QStackedWidget):
+    """Takes the room that segments and labels leave, and asks for none: each page scrolls where it has too little."""
+
+    def hasHeightForWidth(self) -> bool:
+        """Its height never follows from its width."""
+        return False
+
+    def sizeHint(self) -> QSize:
+        """None."""
+        return QSize(0, 0)
+
+    def minimumSizeHint(self) -> QSize:
+        """None."""
+        return QSize(0, 0)
+
+
 class Inspector(QWidget):
     """288 px wide (360 in wide windows); stays docked. `wanted` carries action ids."""
 
@@ -38,8 +54,7 @@ class Inspector(QWidget):
         self.proposal = ProposalTab(session, thumbnails or Thumbnails(session, self))
         self.learn = LearnTab(session)
         self.models, self.history = ModelsTab(session), HistoryTab(session)
-        self.pages = QStackedWidget()
-        self.pages.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
+        self.pages = Pages()
         for page in (self.proposal, self.learn, self.models, self.history):
             self.pages.addWidget(page)
         self._lay_out()

@@ -7,7 +7,18 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell import fonts
-from usfm_studio.ui.shell.controls import Button, Heading, Kind, Label, LinkButton, ProgressBar, Segmented, row
+from usfm_studio.ui.shell.controls import (
+    Button,
+    Heading,
+    Kind,
+    Label,
+    LinkButton,
+    ProgressBar,
+    ScrollBox,
+    Segmented,
+    column,
+    row,
+)
 from usfm_studio.ui.shell.words import clock
 from usfm_studio.ui.training.curve import Curve
 
@@ -43,7 +54,8 @@ class LearnTab(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        box = QVBoxLayout(self)
+        inside = QWidget()
+        box = QVBoxLayout(inside)
         box.setContentsMargins(12, 12, 12, 12)
         box.setSpacing(8)
         for widget in (self._head, self._counts, self._minutes, self.start):
@@ -55,6 +67,7 @@ class LearnTab(QWidget):
         box.addWidget(self._outcome)
         box.addLayout(row(self.page, None, self.verdict))
         box.addStretch(0)
+        self.setLayout(column(ScrollBox(inside, "Learn")))
 
     def _on_start(self) -> None:
         self._session.learning.fine_tune(MINUTES[max(0, self._minutes.current)])

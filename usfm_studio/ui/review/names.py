@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QWidget
 
 from usfm_studio.ui.shell.controls import Field
+from usfm_studio.ui.shell.focus import Shape
+from usfm_studio.ui.shell.tokens import RADIUS
 
 
 class NameField(Field):
@@ -18,7 +20,13 @@ class NameField(Field):
     def __init__(self, name: str, hint: str = "", parent: QWidget | None = None) -> None:
         super().__init__(name, hint, parent=parent)
         self.setMaxLength(64)
+        self.ring_inside = False
+        """Where something cuts off what lies around it."""
         self.returnPressed.connect(self._on_return)
+
+    def focus_shape(self) -> Shape:
+        """The whole field."""
+        return Shape(QRectF(self.rect()), RADIUS, inside=self.ring_inside)
 
     def ask(self, text: str = "") -> None:
         """Take the keyboard, with this text, all of it selected."""

@@ -10,7 +10,7 @@ from usfm_studio.document.model_card import ModelCard
 from usfm_studio.ui.review.next_card import LookFirst, NextCard
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell import fonts, paint
-from usfm_studio.ui.shell.controls import Button, ElidedLabel, Heading, Kind, Label, Pill, Rule, column, row
+from usfm_studio.ui.shell.controls import Button, ElidedLabel, Heading, Kind, Label, Pill, Rule, ScrollBox, column, row
 from usfm_studio.ui.shell.theme import colour
 from usfm_studio.ui.shell.words import many, moment
 from usfm_studio.ui.training.counter import Counter
@@ -76,14 +76,15 @@ class ProposalTab(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        top = column(self._nothing, self._with_model, self._without, margins=(12, 12, 12, 12))
-        bottom = column(self.next, margins=(12, 8, 12, 8))
-        box = column(spacing=0)
-        box.addLayout(top)
-        box.addWidget(self.first)
-        box.addStretch(1)
-        box.addWidget(self._line)
-        box.addLayout(bottom)
+        inside = QWidget()
+        whole = column()
+        whole.addLayout(column(self._nothing, self._with_model, self._without, margins=(12, 12, 12, 12)))
+        whole.addWidget(self.first)
+        whole.addStretch(1)
+        inside.setLayout(whole)
+        box = column(ScrollBox(inside, "Proposal"), self._line)
+        box.setStretch(0, 1)
+        box.addLayout(column(self.next, margins=(12, 8, 12, 8)))
         self.setLayout(box)
 
     def _lay_out_model(self) -> QWidget:

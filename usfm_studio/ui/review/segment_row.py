@@ -63,7 +63,7 @@ class SegmentRow(ListRow):
             return
         if self.name_field is None:
             self.name_field = NameField("Name of the segment", parent=self)
-            self.name_field.setFixedHeight(28)
+            self.name_field.ring_inside = True
             self.name_field.named.connect(self._on_named)
             self.name_field.left.connect(self.name_field.hide)
         self._place_field()
@@ -78,7 +78,7 @@ class SegmentRow(ListRow):
 
     def _place_field(self) -> None:
         if self.name_field is not None:
-            self.name_field.setGeometry(_NAME_LEFT - 8, 2, self.width() - _NAME_LEFT, 28)
+            self.name_field.setGeometry(_NAME_LEFT - 6, 0, self.width() - _NAME_LEFT - 2, self.height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """The field fills what is right of the number."""
