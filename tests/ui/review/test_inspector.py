@@ -163,7 +163,8 @@ def test_many_segments_scroll_and_the_tabs_keep_their_room(inspector, bench, qtb
     assert len(names(inspector)) == 14
     assert inspector.segments.height() < 330
     assert inspector.pages.height() > 200
-    qtbot.waitUntil(lambda: inspector.segments.rows[5].width() < 300, timeout=2000)
+    qtbot.waitUntil(lambda: inspector.segments._scroll.height() == 8 * 32, timeout=2000)
+    qtbot.wait(20)
     pixels(inspector)
     assert inspector.segments.rows[5].toolTip().startswith("Segment with quite")
 

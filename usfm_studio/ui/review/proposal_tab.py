@@ -16,7 +16,7 @@ from usfm_studio.ui.shell.words import many, moment
 from usfm_studio.ui.training.counter import Counter
 from usfm_studio.ui.worklist.thumbnails import Thumbnails
 
-NEXT_FROM_HEIGHT = 340
+NEXT_FROM_HEIGHT = 440
 HOW_TO_BEGIN = "Mark a few frames, Ctrl+Enter on each, then let it learn:"
 
 

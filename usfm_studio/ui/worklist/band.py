@@ -46,6 +46,7 @@ class Band(QWidget):
         self.values = LoopValues(session, self)
         self.values.changed.connect(self._on_values)
         self._kept: tuple[tuple[object, ...], QPixmap] | None = None
+        self.say()
 
     def _on_values(self) -> None:
         self._kept = None
