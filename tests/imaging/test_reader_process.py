@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import os
+import queue
 import signal
 import sys
 import time
@@ -184,10 +185,8 @@ def test_a_frame_that_needs_too_much_memory_fails_with_a_reason(shared_reader, t
         file.write(head[:at] + b"\xe0\x7f\x10\x00OW\0\0" + (rows * rows * 6).to_bytes(4, "little"))
         file.truncate(file.tell() + rows * rows * 6)
     instance = an_instance(str(path))
-    try:
-        shared_reader.release(shared_reader.pixels(instance, 0).result(LIMIT_S))
-    except (OutOfMemory, StudioError) as error:
-        assert "memory" in str(error)  # noqa: PT017
+    with pytest.raises(OutOfMemory, match="memory"):
+        shared_reader.pixels(instance, 0).result(LIMIT_S)
     small = an_instance(a_file(tmp_path))
     shared_reader.release(shared_reader.pixels(small, 0).result(LIMIT_S))
 
@@ -221,6 +220,54 @@ def test_frames_given_back_are_used_again(tmp_path):
         reader.release(reader.pixels(instance, 0).result(LIMIT_S))
     assert reader._pool.blocks == 1
     reader.close()
+
+
+def test_a_frame_withdrawn_as_it_arrives_gives_its_memory_back(tmp_path, monkeypatch):
+    reader = Reader()
+    instance = an_instance(a_file(tmp_path))
+    asked, whole = queue.SimpleQueue(), client.DecodedFrame
+
+    def withdrawn_meanwhile(*parts):
+        asked.get(timeout=LIMIT_S).cancel()
+        return whole(*parts)
+
+    monkeypatch.setattr(client, "DecodedFrame", withdrawn_meanwhile)
+    ticket = reader.pixels(instance, 0)
+    asked.put(ticket)
+    with pytest.raises(Interrupted):
+        ticket.result(LIMIT_S)
+    monkeypatch.setattr(client, "DecodedFrame", whole)
+    reader.release(reader.pixels(instance, 0).result(LIMIT_S))
+    assert reader._pool.blocks == 1
+    reader.close()
+
+
+def test_answers_that_make_no_sense_are_errors_and_never_waited_for(tmp_path, monkeypatch):
+    """What a child says is checked: it may be out of its mind."""
+    module = tmp_path / "mad_reader.py"
+    module.write_text(
+        "import sys\n"
+        "from usfm_studio.children.serve import serve\n"
+        "mad = {'walk': {'found': [{'who': 1}], 'failed': []}, 'describe': {'files': []}, 'pixels': {'digest': 1},\n"
+        "       'data_folder': {}}\n"
+        "sys.exit(serve({kind: lambda body, context, answer=answer: answer for kind, answer in mad.items()}))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    monkeypatch.setattr(client, "MODULE", "mad_reader")
+    instance = an_instance(a_file(tmp_path))
+    reader = Reader()
+    try:
+        for ask in (
+            lambda: reader.survey([tmp_path]),
+            lambda: reader.describe([tmp_path / "a", tmp_path / "b"]),
+            lambda: reader.pixels(instance, 0),
+        ):
+            with pytest.raises(StudioError, match="makes no sense"):
+                ask().result(LIMIT_S)
+        assert reader._pool.blocks == 1
+        reader.describe([]).result(LIMIT_S)
+    finally:
+        reader.close()
 
 
 def test_a_data_folder_arrives_though_one_image_kills_the_reader(wicked_reader, tmp_path):

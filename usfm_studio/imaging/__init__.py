@@ -1,5 +1,5 @@
-"""Files in and out. `client.py`, `description.py` and `formats.py` are for everybody and open no file.
+"""Files in and out: DICOM and pictures as frames, annotations from elsewhere, exports.
 
-`reading/`, `annotations/` and `writing/` run in the reader process alone: codecs and files from strangers stay there.
-Read `client.py`, then `reading/main.py`.
+`client.py` is the door, free of codecs; behind it, in the reader process alone, are `reading/`, `annotations/` and
+`writing/`. It knows no project, no torch and no Qt. Read `description.py` first, then `client.py`.
 """

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from usfm_studio.children.arrays import ArrayPool, ArrayRef
 from usfm_studio.children.supervisor import Child, ChildSpec
 from usfm_studio.children.ticket import Body, Ticket
-from usfm_studio.document.errors import Interrupted, StudioError
+from usfm_studio.document.errors import StudioError
 from usfm_studio.document.frame import Instance, PixelDigest
 from usfm_studio.document.values_json import instance_to
 from usfm_studio.imaging.description import FileDescription, description_from, description_to, with_clashes
@@ -133,19 +133,19 @@ class Reader:
         `on_part` gets descriptions as they come and the number of files in all, on the reading thread.
         """
         task = Task("survey", {})
-        finding = task.holds(self.find(paths))
+        finding = self.find(paths)
 
-        def found(_: object) -> None:
+        def found() -> None:
             if (error := finding.exception()) is not None:
                 task.fail(error)
                 return
             answer = finding.result()
             files = [Found(**item) for item in answer["found"]]
             tell = None if on_part is None else lambda part: on_part(part, len(files))
-            describing = task.holds(self.describe(files, digest=digest, on_part=tell))
-            describing.add_done_callback(lambda _: _pass_on(describing, task, {"failed": answer["failed"]}))
+            describing = self.describe(files, digest=digest, on_part=tell)
+            task.goes_on(describing, lambda: _pass_on(describing, task, {"failed": answer["failed"]}))
 
-        finding.add_done_callback(found)
+        task.goes_on(finding, found)
         return task
 
     def pixels(self, instance: Instance, index: int, *, key: str | None = None) -> Ticket:
@@ -158,19 +158,20 @@ class Reader:
         body = {"instance": instance_to(instance), "index": index, "ref": ref.to_json()}
         asked = self._children[0].ask("pixels", body, key=key)
         task = Task("pixels", body)
-        task.holds(asked)
 
-        def answered(_: object) -> None:
-            error = asked.exception()
-            if error is not None or task.done():
-                asked.when_released(lambda: self._pool.give_back(ref))
-                task.fail(error or Interrupted("The request was given up"))
-                return
-            array.flags.writeable = False
-            answer = asked.result()
-            task.succeed(DecodedFrame(array, ref, answer["digest"], answer["decoder"]))
+        def answered() -> None:
+            shown = False
+            try:
+                answer = asked.result()
+                array.flags.writeable = False
+                shown = task.succeed(DecodedFrame(array, ref, answer["digest"], answer["decoder"]))
+            except StudioError as error:
+                task.fail(error)
+            finally:
+                if not shown:
+                    asked.when_released(lambda: self._pool.give_back(ref))
 
-        asked.add_done_callback(answered)
+        task.goes_on(asked, answered)
         return task
 
     def release(self, decoded: DecodedFrame) -> None:
@@ -208,17 +209,16 @@ class Reader:
                 on_progress(body)
 
         body = {"data": data, "out": out, "skip": skip}
-        asked = task.holds(self._export_child().ask("data_folder", body, on_progress=progress, timeout_s=LONG_S))
+        asked = self._export_child().ask("data_folder", body, on_progress=progress, timeout_s=LONG_S)
 
-        def answered(_: object) -> None:
-            task.lets_go(asked)
+        def answered() -> None:
             error = asked.exception()
             if isinstance(error, BLAMED) and last and last not in skip and len(skip) < MOST_SKIPPED and not task.done():
                 self._convert(task, data, out, {**skip, last: _blamed(last, error)}, on_progress)
             else:
                 _pass_on(asked, task, {})
 
-        asked.add_done_callback(answered)
+        task.goes_on(asked, answered)
 
     def write(
         self,
@@ -280,10 +280,6 @@ class Reader:
             "exclusive": exclusive,
         }
         return self._export_child().ask("write_labels", body, timeout_s=LONG_S)
-
-    def _give_back(self, given: list[ArrayRef]) -> None:
-        for ref in given:
-            self._pool.give_back(ref)
 
     def close(self) -> None:
         """End the processes and free the shared memory. Frames that are still shown stay readable."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 from usfm_studio.children.ticket import Body, Ticket
 from usfm_studio.document.errors import ChildDied, Interrupted, OutOfMemory, StudioError
 
+LOG = logging.getLogger(__name__)
 _numbers = itertools.count(1)
 BLAMED = (ChildDied, OutOfMemory)
 """Errors that speak of the process: which of several files is guilty is not known."""
@@ -24,9 +26,9 @@ class _Nobody:
         self.parts: list[Ticket] = []
 
     def cancel(self, ticket: Ticket) -> None:
-        for part in list(self.parts):
-            part.cancel()
         _settle(ticket, error=Interrupted("The request was given up", "it was cancelled"))
+        for part in list(self.parts):  # after that: a part that begins meanwhile sees it
+            part.cancel()
 
 
 class Task(Ticket):
@@ -36,20 +38,28 @@ class Task(Ticket):
         self._nobody = _Nobody()
         super().__init__(self._nobody, next(_numbers), kind, body, key=None, on_progress=on_progress, timeout_s=None)
 
-    def holds(self, part: Ticket) -> Ticket:
-        """Make `part` be cancelled with this task."""
+    def goes_on(self, part: Ticket, answered: Callable[[], None]) -> None:
+        """When `part` is answered do `answered`; what that cannot take fails the task. `part` is cancelled with it."""
         self._nobody.parts.append(part)
-        return part
+        if self.done():
+            part.cancel()
 
-    def lets_go(self, part: Ticket) -> None:
-        """`part` is answered."""
-        if part in self._nobody.parts:
-            self._nobody.parts.remove(part)
+        def go_on(_: object) -> None:
+            if part in self._nobody.parts:
+                self._nobody.parts.remove(part)
+            try:
+                answered()
+            except Exception as error:  # whatever a child said, nobody may wait for ever
+                LOG.exception("an answer makes no sense", extra={"kind": self.kind})
+                self.fail(StudioError("The answer of a helper process makes no sense", type(error).__name__))
 
-    def succeed(self, result: Any) -> None:
-        """Set the result, unless it was cancelled."""
-        _settle(self, result=result)
+        part.add_done_callback(go_on)
+
+    def succeed(self, result: Any) -> bool:
+        """Set the result; False where it had been cancelled."""
+        settled = _settle(self, result=result)
         self.release()
+        return settled
 
     def fail(self, error: BaseException) -> None:
         """Set the error, unless it was answered."""
@@ -60,18 +70,20 @@ class Task(Ticket):
 _settling = threading.Lock()
 
 
-def _settle(ticket: Ticket, *, result: Any = None, error: BaseException | None = None) -> None:
+def _settle(ticket: Ticket, *, result: Any = None, error: BaseException | None = None) -> bool:
+    """Set result or error; False where another thread has."""
     with _settling:
         if ticket.done():
-            return
+            return False
         # `running` is claimed under the lock; callbacks run outside of it
         claimed = ticket.set_running_or_notify_cancel() if not ticket.running() else False
     if not claimed:
-        return
+        return False
     if error is not None:
         ticket.set_exception(error)
     else:
         ticket.set_result(result)
+    return True
 
 
 class Chunks:
@@ -110,11 +122,10 @@ class Chunks:
             if self.task.done() or not self._waiting:
                 return
             chunk = self._waiting.popleft()
-        ticket = self.task.holds(self._ask([self.files[i] for i in chunk], lane))
-        ticket.add_done_callback(lambda _: self._answered(ticket, chunk, lane))
+        ticket = self._ask([self.files[i] for i in chunk], lane)
+        self.task.goes_on(ticket, lambda: self._answered(ticket, chunk, lane))
 
     def _answered(self, ticket: Ticket, chunk: list[int], lane: int) -> None:
-        self.task.lets_go(ticket)
         error = ticket.exception()
         if error is None:
             self._keep(chunk, ticket.result()["files"])

@@ -1,5 +1,5 @@
-"""The reader process: what a file is, its frames, its scale and its times, under limits of memory and time.
+"""What the reader process does: everything that opens a file from outside, under limits of memory and time.
 
-It knows no project, no Qt and no torch, and raises one StudioError for whatever is wrong with a file. Read `main.py`
-(the requests), then `describe.py` and `frames.py`; how frames are found is in `frame_index.py`.
+A file goes `source.py` -> `container.py` -> `elements.py` -> `dicom.py` (header, frame index) -> `pixels.py`; pictures
+`still.py`. Every file has one outcome, a value or a reason. Read `describe.py` first; `main.py` is the process.
 """
