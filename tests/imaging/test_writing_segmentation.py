@@ -207,3 +207,13 @@ def test_codes_are_the_schemas_own_or_what_the_name_suggests():
     assert codes("Breast mass") == ("49755003", "4147007")
     assert codes("Structure X") == ("85756007", "85756007")
     assert codes("Breast mass", Code(value="x" * 40, scheme="SCT", meaning="too long")) == ("49755003", "4147007")
+    assert codes("Thyroid nodules") == ("49755003", "27925004")
+    assert codes("Aorta") == ("91723000", "15825003"), "not the abdominal one, which has a code of its own"
+    assert codes("Abdominal aorta") == ("91723000", "7832008")
+    assert codes("Pancreas, head") == ("91723000", "15776009")
+
+
+def test_a_part_of_a_word_suggests_no_code():
+    tissue = ("85756007", "85756007")
+    for name in ("Cystic duct", "Forehead", "Massa", "Plunging ranula"):
+        assert tuple(c.value for c in codes_of(Segment(value=1, name=name))) == tissue, name

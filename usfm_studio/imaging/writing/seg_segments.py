@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from usfm_studio.document.schema import Code, Schema, Segment
@@ -15,18 +15,20 @@ ABNORMAL = Code(value="49755003", scheme="SCT", meaning="Morphologically abnorma
 TISSUE = Code(value="85756007", scheme="SCT", meaning="Tissue")
 
 _ANATOMICAL = {
-    "head": ("69536005", "Head"), "left ventricle": ("87878005", "Left ventricle"),
+    "left ventricle": ("87878005", "Left ventricle"),
     "left atrium": ("82471001", "Left atrium"), "right ventricle": ("53085002", "Right ventricle"),
     "right atrium": ("73829009", "Right atrium"), "mitral valve": ("91134007", "Mitral valve"),
-    "aorta": ("7832008", "Abdominal aorta"), "carotid": ("32062004", "Common carotid artery"),
+    "abdominal aorta": ("7832008", "Abdominal aorta"), "aorta": ("15825003", "Aorta"),
+    "carotid": ("32062004", "Common carotid artery"),
     "thyroid": ("69748006", "Thyroid"), "breast": ("76752008", "Breast"), "lymph node": ("59441001", "Lymph node"),
     "liver": ("10200004", "Liver"), "gallbladder": ("28231008", "Gallbladder"), "kidney": ("64033007", "Kidney"),
     "spleen": ("78961009", "Spleen"), "pancreas": ("15776009", "Pancreas"), "bladder": ("89837001", "Bladder"),
     "uterus": ("35039007", "Uterus"), "ovary": ("15497006", "Ovary"), "endometrium": ("2739003", "Endometrium"),
     "placenta": ("78067005", "Placenta"), "prostate": ("41216001", "Prostate"), "muscle": ("71616004", "Muscle"),
     "achilles": ("61352006", "Achilles tendon"), "tendon": ("13024002", "Tendon"), "pleura": ("3120008", "Pleura"),
-    "lung": ("39607008", "Lung"),
+    "lung": ("39607008", "Lung"), "head": ("69536005", "Head"),
 }  # fmt: skip
+"""SNOMED CT by name; the first that occurs counts ("head" last: organs have one too)."""
 _ABNORMAL = {
     "nodule": ("27925004", "Nodule"), "mass": ("4147007", "Mass"), "cyst": ("367643001", "Cyst"),
     "lesion": ("52988006", "Lesion"), "tumour": ("108369006", "Neoplasm"), "tumor": ("108369006", "Neoplasm"),
@@ -69,16 +71,19 @@ def coded_segments(schema: Schema, values: Sequence[int], source_uid: str) -> tu
 
 def codes_of(segment: Segment) -> tuple[Code, Code]:
     """(category, type): the schema's own code, else one that the name suggests, else "tissue"."""
-    words = segment.name.casefold()
-    abnormal = next((Code(value=v, scheme="SCT", meaning=m) for key, (v, m) in _ABNORMAL.items() if key in words), None)
-    anatomy = next(
-        (Code(value=v, scheme="SCT", meaning=m) for key, (v, m) in _ANATOMICAL.items() if key in words), None
-    )
+    abnormal, anatomy = _named(segment.name, _ABNORMAL), _named(segment.name, _ANATOMICAL)
     category = ABNORMAL if abnormal else ANATOMY
     own = segment.code if segment.code and _is_legal(segment.code) else None
     if own is None and abnormal is None and anatomy is None:
         return TISSUE, TISSUE
     return category, own or abnormal or anatomy or TISSUE
+
+
+def _named(name: str, known: Mapping[str, tuple[str, str]]) -> Code | None:
+    """The code of the first known word (or its plural) that stands in the name by itself."""
+    words = name.casefold()
+    found = next((code for word, code in known.items() if re.search(rf"\b{word}(e?s)?\b", words)), None)
+    return None if found is None else Code(value=found[0], scheme="SCT", meaning=found[1])
 
 
 def label_text(name: str) -> str:
