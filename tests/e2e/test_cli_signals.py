@@ -12,6 +12,7 @@ from tests.verbs.making import a_data_folder, a_project, stills
 from tests.verbs.test_export import draw
 from tests.verbs.test_import import many
 from usfm_studio.engine.learning.run_folder import INTERRUPTED, state_of
+from usfm_studio.project import lock
 from usfm_studio.project.check import problems
 from usfm_studio.project.project import Project
 from usfm_studio.verbs.finetune import interrupted_runs
@@ -182,3 +183,18 @@ def test_a_loop_of_signals_from_a_terminal_reaches_the_program_alone(images):
     process.send_signal(signal.SIGINT)
     assert finished(process).status in (0, 130)
     assert children
+
+
+def test_the_window_is_closed_as_a_person_closes_it(tmp_path):
+    a_project(tmp_path / "p", stills(tmp_path / "images", 2)).close()
+    process = start(tmp_path / "p", env={"QT_QPA_PLATFORM": "offscreen", "XDG_CONFIG_HOME": str(tmp_path / "config")})
+    while process.poll() is None and len(children_of(process.pid)) < 2:  # the window is there, and asks for pictures
+        time.sleep(0.05)
+    children = children_of(process.pid)
+    process.send_signal(signal.SIGTERM)
+    called = finished(process)
+    assert called.status == 130, called.err
+    assert "Traceback" not in called.err
+    assert children
+    assert lock.holder(tmp_path / "p") == {}, "it was closed, not killed"
+    assert problems(tmp_path / "p") == []

@@ -82,6 +82,10 @@ class Program:
         """The number in the last line of this word, 0 without one."""
         return max((int(said[1]) for said in self.said if said[0] == word), default=0)
 
+    def marked(self, number: int) -> int:
+        """How many of the first strokes left marks: those over what was marked already do not."""
+        return number - sum(said[0] == "unmarked" and int(said[1]) <= number for said in self.said)
+
     def family(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
@@ -133,57 +137,48 @@ def gone(processes: list[psutil.Process], seconds: float = 2.0) -> list[psutil.P
 
 # --- kill -9 ----------------------------------------------------------------------------------------------------------
 
+MOMENTS = ("pressed", "released", "proposed")
+KILLS = [(moment, 1) for moment in MOMENTS]
+MORE_KILLS = [pytest.param(moment, seed, marks=pytest.mark.slow) for moment in MOMENTS for seed in range(2, 10)]
 
-@pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("moment", ["pressed", "released", "proposed"])
-def test_a_kill_loses_at_most_the_stroke_under_way(folder, start, moment, seed):
+
+@pytest.mark.parametrize(("moment", "seed"), [*KILLS, *MORE_KILLS])
+def test_a_kill_loses_at_most_the_stroke_under_way_and_leaves_no_process(folder, start, moment, seed):
     random = Random(f"{moment} {seed}")
     program = start(folder, "paint", seed)
     program.wait_for("ready")
+    family = program.family()
+    assert len(family) >= 2
     program.wait_for(moment, random.randint(2, 6))
-    time.sleep(random.uniform(0, 0.02))
+    time.sleep(random.uniform(0, 0.03))
     program.kill()
+    assert gone(family) == []
     program.rest()
     saved, begun = program.last("saved"), program.last("pressed")
     print(f"seed {seed}: killed at {moment}, {saved} shown as saved, {begun} begun")
-    assert saved <= strokes_in(folder) <= begun
     assert begun <= saved + 1
+    assert program.marked(saved) <= strokes_in(folder) <= program.marked(begun)
     assert problems(folder) == []
 
 
-def test_a_kill_leaves_no_process_and_no_shared_memory(folder, start):
+def test_after_a_kill_it_opens_on_the_same_frame_and_nothing_of_the_memory_is_left(folder, start):
     program = start(folder, "paint")
     program.wait_for("ready")
-    program.wait_for("saved", 2)
-    family = program.family()
-    assert len(family) >= 2
-    for process in family:
-        maps = Path(f"/proc/{process.pid}/maps").read_text()
-        assert "/dev/shm" not in maps
-    program.kill()
-    assert gone(family, 10.0) == []
-
-
-def test_after_a_kill_it_opens_on_the_same_frame(folder, start):
-    program = start(folder, "paint")
-    program.wait_for("ready")
-    program.wait_for("saved", 3)
-    deadline = time.monotonic() + LONG_S
-    place = None
-    while place is None and time.monotonic() < deadline:
-        place = read_place(folder)
-        time.sleep(0.02)
+    for process in program.family():  # what they share has no name that could be left behind
+        assert "/dev/shm" not in Path(f"/proc/{process.pid}/maps").read_text()
+    while read_place(folder) is None:
+        program.wait_for("saved")
     program.kill()
     place = read_place(folder)
+    assert place is not None
     again = start(folder, "look")
     assert again.wait_for("shown")[1] == place.key
-    again.wait_for("ready")
 
 
 # --- told to end ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_saves_and_ends_it_with_130(folder, start, number):
     random = Random(int(number))
     program = start(folder, "paint", int(number))
@@ -196,7 +191,7 @@ def test_a_signal_saves_and_ends_it_with_130(folder, start, number):
     program.rest()
     assert gone(family, 10.0) == []
     assert holder(folder) == {}  # it was closed, not only left
-    assert strokes_in(folder) >= program.last("released")
+    assert strokes_in(folder) >= program.marked(program.last("released"))
     assert problems(folder) == []
 
 
@@ -250,9 +245,6 @@ def test_a_project_that_is_open_already_is_shown_to_be_looked_at(folder, start):
     second = start(folder, "look")
     assert second.wait_for("mode")[1] == "readonly"
     assert any(said[:2] == ["notice", "warning"] for said in second.said)
-    first.kill()
-    third = start(folder, "look")
-    assert third.wait_for("mode")[1] == "writing"
 
 
 def test_a_window_that_was_used_has_loaded_neither_torch_nor_codecs(folder, start):
