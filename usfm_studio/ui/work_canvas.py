@@ -94,6 +94,7 @@ class WorkCanvas:
         view.gesture_changed.connect(self.link.busy_changed)
         view.gesture_changed.connect(self._on_gesture)
         view.refused.connect(self.link.refused)
+        view.context_menu.connect(lambda at, _xy: self.link.menu_wanted.emit(at))
         view.tool_left.connect(lambda: self.set_tool("select"))
         session.takes_undo = lambda: self.take_key("Backspace")
 
@@ -131,6 +132,7 @@ class WorkCanvas:
             return
         segment = session.schema.segment(session.segment)
         self.view.set_segment(session.segment if segment else 0, segment.name if segment else "")
+        self.view.set_painting(locked="this project is open for reading only" if session.read_only else "")
         if self.view.gesture_active:
             self._late = True
             return

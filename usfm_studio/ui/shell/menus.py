@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
 from usfm_studio.ui.shell.action import Action, Situation
-from usfm_studio.ui.shell.actions import GROUPS, in_group
+from usfm_studio.ui.shell.actions import BY_ID, GROUPS, in_group
 from usfm_studio.ui.shell.icons import icon
 from usfm_studio.ui.shell.keymap import Keymap
 from usfm_studio.ui.shell.keys import shown
@@ -90,4 +90,18 @@ def project_menu(
     if not menu.isEmpty():
         menu.addSeparator()
     add_rest(menu)
+    return menu
+
+
+ON_THE_IMAGE = (
+    "proposal.accept", "tool.brush", "proposal.reject", "frame.done", "state.nothing", "state.flagged",
+    "state.unusable", "propose.here", "view.fit", "view.actual", "view.reset_levels", "view.overlays", "edit.undo",
+)  # fmt: skip
+"""What a right click on the image offers, most used first."""
+
+
+def image_menu(parent: QWidget, situation: Situation, keymap: Keymap, run: Callable[[str], None]) -> QMenu:
+    """The menu of the image."""
+    menu = plain_menu(parent)
+    add_actions(menu, [BY_ID[id] for id in ON_THE_IMAGE], situation, keymap, run)
     return menu

@@ -22,6 +22,7 @@ class CanvasLink(QObject):
     busy_changed = Signal(bool)  # a stroke is under way
     view_changed = Signal()  # tool, overlays or greys are others
     refused = Signal(str)  # why a tool did nothing
+    menu_wanted = Signal(object)  # QPoint on the screen: a right click that was no drag
 
     def __init__(self, widget: QWidget, stage: Stage) -> None:
         super().__init__(widget)

@@ -19,7 +19,7 @@ from usfm_studio.ui.shell.focus import FocusRing, focus_by_keys
 from usfm_studio.ui.shell.front import Front, recent_of
 from usfm_studio.ui.shell.header import Header
 from usfm_studio.ui.shell.keymap import Keymap
-from usfm_studio.ui.shell.menus import add_actions, main_menu, project_menu
+from usfm_studio.ui.shell.menus import add_actions, image_menu, main_menu, project_menu
 from usfm_studio.ui.shell.rooms import Make, Rooms
 from usfm_studio.ui.shell.settings import Settings, SettingsStore
 from usfm_studio.ui.shell.situation import situation_of
@@ -124,6 +124,7 @@ class Window(QWidget):
             self._work.link.hints_changed.connect(self.status.hints.set_hints)
             self._work.link.refused.connect(lambda why: self.status.hints.say(why, "alert-circle"))
             self._work.link.view_changed.connect(self._late.start)
+            self._work.link.menu_wanted.connect(self._show_image_menu)
             self._work.page.allow_pin(self.store.now.worklist_pinned)
             self.dispatcher.canvas = self._work.link.widget
         return self._work
@@ -217,6 +218,9 @@ class Window(QWidget):
 
     def _show_menu(self, at: QPoint) -> None:
         main_menu(self, self.situation(), self.dispatcher.keymap, self.run).popup(at)
+
+    def _show_image_menu(self, at: QPoint) -> None:
+        image_menu(self, self.situation(), self.dispatcher.keymap, self.run).popup(at)
 
     def _show_projects(self, at: QPoint) -> None:
         project = self.session.project
