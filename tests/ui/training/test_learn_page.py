@@ -1,6 +1,7 @@
 """The page of a run: what it needs before, what goes on during, what is there after it."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from tests.ui.bench import click, pixels, show, too_long
 from usfm_studio.document.annotation import State
 from usfm_studio.ui.state import TrainingState
-from usfm_studio.ui.training.curve import nice_range, smoothed, thinned
+from usfm_studio.ui.training.curve import nice_range, thinned, unrolled
 from usfm_studio.ui.training.learn_page import LearnPage
 from usfm_studio.ui.training.sources import source_lines
 
@@ -125,6 +126,31 @@ def test_the_curves_tell_time_apart_from_values(page, bench):
     assert (pixels(page._loss) != empty).any()
 
 
+def test_few_subjects_are_tested_in_turn_and_the_curves_stay_readable(page, bench, qtbot):
+    losses = tuple((step, 1 / step) for _ in range(3) for step in range(1, 10))
+    in_turn = replace(
+        RUN, train_subjects=SUBJECTS[:7], holdout_subjects=(), losses=losses, holdout=((1, 0.7), (2, 0.8)), steps=9
+    )
+    tell(bench, in_turn)
+    qtbot.wait(10)
+    assert page._kept.text() == "Each of the 7 subjects is tested in turn"
+    assert page._score_title.text() == "On subjects not learned from"
+    xs = [x for x, _ in page._loss._points]
+    assert xs == sorted(xs)
+    assert xs[-1] == 27
+    assert page._loss._breaks == [9, 18]
+    assert too_long(page) == []
+    tell(bench, RUN)
+    assert page._kept.text() == "5 of 24 subjects are kept for testing"
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.floats(0, 1)), max_size=60))
+def test_stretches_follow_each_other_and_keep_their_values(points):
+    flat = [point for stretch in unrolled(points) for point in stretch]
+    assert [y for _, y in flat] == [y for _, y in points]
+    assert all(a[0] < b[0] for a, b in pairwise(flat))
+
+
 def test_what_it_learns_from_is_put_together_where_it_is_much():
     lines = source_lines(replace(RUN, segment_frames=tuple((f"S{n}", n) for n in range(1, 9))))
     assert [(name, words) for name, _, words in lines] == [
@@ -150,4 +176,3 @@ def test_a_thinned_curve_is_short_and_ends_where_it_ended(points, most):
     kept = thinned(points, most)
     assert len(kept) <= most + 1
     assert kept[-1:] == points[-1:]
-    assert [x for x, _ in smoothed(points)] == [x for x, _ in points]

@@ -19,15 +19,17 @@ MOST = 240
 
 
 class Curve(QWidget):
-    """`ink` is a token; `raw` shows the points as a pale line under a running mean."""
+    """`ink` is a token."""
 
-    def __init__(self, name: str, *, ink: str = "accent", raw: bool = False, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, *, ink: str = "accent", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._name, self._ink, self._raw = name, ink, raw
+        self._name, self._ink = name, ink
         self._points: list[tuple[float, float]] = []
         self._level: tuple[float, str] | None = None
         self._range = (0.0, 1.0)
         self._x_end = 1.0
+        self._breaks: list[float] = []
+        self._numbered = True
         self.setMinimumHeight(120)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(name)
@@ -37,10 +39,24 @@ class Curve(QWidget):
         return QSize(280, 160)
 
     def show_points(
-        self, points: Points, *, level: tuple[float, str] | None = None, x_end: float | None = None
+        self,
+        points: Points,
+        *,
+        level: tuple[float, str] | None = None,
+        x_end: float | None = None,
+        numbered: bool = True,
     ) -> None:
-        """Show these points; `level` is a value to beat with its words, `x_end` how far the axis goes."""
-        self._points = thinned(list(points), MOST)
+        """Show these points; `level` is a value to beat with its words, `x_end` how far the axis goes.
+
+        Where x falls back a new stretch begins: it is drawn after the one before. `numbered` says whether the places
+        along the axis mean anything.
+        """
+        stretches = unrolled(points)
+        if len(stretches) > 1:
+            x_end = None  # of one stretch; how many are to come nobody knows
+        self._breaks = [stretch[-1][0] for stretch in stretches[:-1]]
+        self._numbered = numbered
+        self._points = thinned([point for stretch in stretches for point in stretch], MOST)
         self._level = level
         self._x_end = max(x_end or 0.0, self._points[-1][0] if self._points else 1.0, 1.0)
         values = [y for _, y in self._points] + ([level[0]] if level else [])
@@ -59,6 +75,7 @@ class Curve(QWidget):
                 rest = QRectF(area)
                 rest.setLeft(self._at(area, self._points[-1])[0])
                 painter.fillRect(rest.toRect(), paint.clear("selected", 0.25))
+            self._draw_breaks(painter, area)
             self._draw_line(painter, area)
         else:
             paint.text(painter, area, "The first values come soon", colour("muted"), fonts.SECONDARY, 400, paint.CENTRE)
@@ -83,18 +100,20 @@ class Curve(QWidget):
                 continue
             rect = QRectF(0, y - 9, _LEFT - 8, 18)
             paint.text(painter, rect, f"{value:.2f}", colour("muted"), fonts.SMALL, 400, paint.RIGHT)
-        for part in (0.0, 0.5, 1.0) if self._points else ():
+        for part in (0.0, 0.5, 1.0) if self._points and self._numbered else ():
             x = area.left() + part * area.width()
             rect = QRectF(x - 40, area.bottom() + 4, 80, 16)
             words = number(self._x_end * part)
             paint.text(painter, rect, words, colour("muted"), fonts.SMALL, 400, paint.CENTRE)
 
+    def _draw_breaks(self, painter: QPainter, area: QRectF) -> None:
+        painter.setPen(QPen(colour("line2"), 1, Qt.PenStyle.DotLine))
+        for place in self._breaks:
+            x = round(self._at(area, (place, 0.0))[0]) + 0.5
+            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+
     def _draw_line(self, painter: QPainter, area: QRectF) -> None:
         points = [QPointF(*self._at(area, p)) for p in self._points]
-        if self._raw and len(points) > 8:
-            painter.setPen(QPen(paint.clear("muted", 0.45), 1))
-            painter.drawPolyline(QPolygonF(points))
-            points = [QPointF(*self._at(area, p)) for p in smoothed(self._points)]
         painter.setPen(QPen(colour(self._ink), 2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         painter.drawPolyline(QPolygonF(points))
         paint.dot(painter, points[-1], 4, colour(self._ink))
@@ -116,12 +135,16 @@ def number(value: float) -> str:
     return f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def smoothed(points: Points, width: int = 9) -> list[tuple[float, float]]:
-    """A running mean over the last `width` points."""
-    found = []
-    for index, (x, _) in enumerate(points):
-        part = [y for _, y in points[max(0, index - width + 1) : index + 1]]
-        found.append((x, sum(part) / len(part)))
+def unrolled(points: Points) -> list[list[tuple[float, float]]]:
+    """The stretches of a curve, one after the other: each begins where x is not larger than before."""
+    found: list[list[tuple[float, float]]] = []
+    shift = last = 0.0
+    for x, y in points:
+        if not found or x <= last:
+            shift = found[-1][-1][0] if found else 0.0
+            found.append([])
+        found[-1].append((x + shift, y))
+        last = x
     return found
 
 

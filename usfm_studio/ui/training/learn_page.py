@@ -20,8 +20,11 @@ from usfm_studio.ui.training.stage_bar import StageBar
 from usfm_studio.ui.training.subject_grid import LINES, LINES_LOW, SubjectGrid
 
 CURVE_MOST, LOW = 560, 700
+KEPT = "Subjects kept for testing"
+APART = "Never learned from. They judge every model of this project, so the numbers compare."
+IN_TURN = "Each is judged by a model that has not learned from it. With more subjects some are kept apart for good."
 AT_THE_END = (
-    "New and old model are compared on the subjects kept for testing.",
+    "New and old model are compared on subjects that they have not learned from.",
     "The better one proposes from then on; the other stays on the shelf.",
     "What you have accepted is never touched.",
 )
@@ -47,10 +50,13 @@ class LearnPage(QWidget):
         self._steps = Label("", size=fonts.SECONDARY, ink="muted", align=paint.RIGHT)
         self._note = Label("", size=fonts.SECONDARY, ink="muted", align=paint.RIGHT)
         self._bar = StageBar()
-        self._loss = Curve("Loss", ink="text", raw=True)
+        self._loss = Curve("Loss", ink="text")
         self._score = Curve("Held-out score")
         self._subjects, self._sources = SubjectGrid(), Sources()
-        self._kept = Heading("Subjects kept for testing")
+        self._kept = Heading(KEPT)
+        self._apart = Label(APART, size=fonts.SECONDARY, ink="muted", wrap=True)
+        self._score_title = Label("On the subjects kept for testing", weight=600)
+        self._score_note = Label("never used to stop", size=fonts.SECONDARY, ink="muted")
         self._computer = Label("", size=fonts.SECONDARY, ink="muted")
         self._parts, self._idle = QWidget(), QWidget()
         self._frames, self._persons = Counter("frame"), Counter("subject")
@@ -72,8 +78,9 @@ class LearnPage(QWidget):
         top = row(None, self.stop, self.cancel, self.verdict, self.start, self.back, spacing=8)
         top.insertLayout(0, column(self.title, self._under, spacing=4))
         curves = row(spacing=16)
-        curves.addWidget(_curve_card("Loss", "lower is better", self._loss), 1)
-        curves.addWidget(_curve_card("On the subjects kept for testing", "never used to stop", self._score), 1)
+        lower = Label("lower is better", size=fonts.SECONDARY, ink="muted")
+        curves.addWidget(_curve_card(Label("Loss", weight=600), lower, self._loss), 1)
+        curves.addWidget(_curve_card(self._score_title, self._score_note, self._score), 1)
         left, side = column(self._progress_card(), spacing=16), column(spacing=16)
         left.addLayout(curves, 1)
         left.addWidget(self._end_card())
@@ -131,8 +138,7 @@ class LearnPage(QWidget):
         card.body.addSpacing(4)
         card.body.addWidget(self._subjects)
         card.body.addSpacing(4)
-        words = "Never learned from. They judge every model of this project, so the numbers compare."
-        line = row(Label(words, size=fonts.SECONDARY, ink="muted", wrap=True), spacing=8)
+        line = row(self._apart, spacing=8)
         lock = column(IconMark("lock", "Kept apart", ink="accent"), None)
         line.insertLayout(0, lock)
         card.body.addLayout(line)
@@ -193,11 +199,24 @@ class LearnPage(QWidget):
         self._show_progress(state)
         self._loss.show_points(state.losses, x_end=state.steps)
         level = (state.champion_score, f"{state.champion_name} in use") if state.champion_score is not None else None
-        self._score.show_points(state.holdout, level=level, x_end=state.steps)
-        kept, total = len(state.holdout_subjects), len(state.train_subjects) + len(state.holdout_subjects)
-        self._kept.setText(f"{kept} of {total} subjects are kept for testing" if total else "Subjects kept for testing")
+        in_turn = bool(state.train_subjects) and not state.holdout_subjects
+        self._score.show_points(
+            state.holdout, level=level, x_end=None if in_turn else state.steps, numbered=not in_turn
+        )
+        self._score_title.setText("On subjects not learned from" if in_turn else "On the subjects kept for testing")
+        self._score_note.setText("mean so far, a point a test" if in_turn else "never used to stop")
+        self._show_subjects(state, in_turn)
         self._subjects.show_subjects(state.train_subjects, state.holdout_subjects)
         self._sources.show_run(state)
+
+    def _show_subjects(self, state: TrainingState, in_turn: bool) -> None:
+        """Few subjects are all learned from, and tested in turn by models that have not seen them."""
+        kept, total = len(state.holdout_subjects), len(state.train_subjects) + len(state.holdout_subjects)
+        if in_turn:
+            self._kept.setText(f"Each of the {total} subjects is tested in turn")
+        else:
+            self._kept.setText(f"{kept} of {total} subjects are kept for testing" if total else KEPT)
+        self._apart.setText(IN_TURN if in_turn else APART)
 
     def _show_head(self, state: TrainingState) -> None:
         count = len(state.train_subjects) + len(state.holdout_subjects)
@@ -220,9 +239,9 @@ class LearnPage(QWidget):
         self._bar.show_stages(state.stages, state.percent)
 
 
-def _curve_card(title: str, note: str, curve: Curve) -> Card:
+def _curve_card(title: Label, note: Label, curve: Curve) -> Card:
     card = Card()
-    card.body.addLayout(row(Label(title, weight=600), Label(note, size=fonts.SECONDARY, ink="muted"), None))
+    card.body.addLayout(row(title, note, None))
     card.body.addWidget(curve, 1)
     card.setMaximumHeight(CURVE_MOST)
     return card
