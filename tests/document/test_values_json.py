@@ -7,7 +7,7 @@ import pytest
 
 from usfm_studio.document.annotation import Annotation, Decision, Provenance, State
 from usfm_studio.document.calibration import Region
-from usfm_studio.document.frame import Instance
+from usfm_studio.document.frame import FrameId, Instance
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.values_json import (
     annotation_from,
@@ -59,3 +59,37 @@ def test_a_foreign_field_is_refused_by_name():
 def test_a_missing_field_is_refused_by_name():
     with pytest.raises(ValueError, match="rows"):
         instance_from({"digest": "a", "path": "x", "columns": 1})
+
+
+A_CARD = {"digest": "a", "name": "Heads", "task": "both", "encoder": "x", "encoder_digest": "b"}
+
+
+@pytest.mark.parametrize(
+    ("read", "body", "name"),
+    [
+        (card_from, {**A_CARD, "name": 5}, "name"),
+        (card_from, {**A_CARD, "labels": [1]}, "labels"),
+        (card_from, {**A_CARD, "scores": {"dice": "high"}}, "scores"),
+        (card_from, {**A_CARD, "segments": ["Head"]}, "items"),
+        (card_from, [], "digest"),
+        (instance_from, {"digest": "a", "path": "x", "rows": "3", "columns": 5}, "rows"),
+        (instance_from, {"digest": "a", "path": "x", "rows": 3, "columns": 5, "seconds": [0, "1"]}, "seconds"),
+        (instance_from, {"digest": "a", "path": "x", "rows": 3, "columns": 5, "spacing_mm_xy": [1.0]}, "spacing_mm_xy"),
+        (instance_from, {"digest": "a", "path": "x", "rows": 3, "columns": 5, "regions": 1}, "iterable"),
+        (instance_from, {"digest": "../a", "path": "x", "rows": 3, "columns": 5}, "digest"),
+        (annotation_from, {"state": "perhaps"}, "perhaps"),
+        (annotation_from, {"note": None}, "note"),
+        (annotation_from, {"provenance": [{"who": "reader"}]}, "when"),
+        (annotation_from, {"decisions": []}, "items"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_by_name(read, body, name):
+    with pytest.raises(ValueError, match=name):
+        read(body)
+
+
+def test_a_frame_named_by_what_is_no_digest_is_refused():
+    assert FrameId.parse(f"{'ab' * 32}#3") == FrameId("ab" * 32, 3)
+    for key in ("../../x#1", "/etc/passwd#0", "#", "a#x"):
+        with pytest.raises(ValueError, match=r"digest|invalid literal"):
+            FrameId.parse(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +15,13 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 PixelDigest = str
 """sha256 (hex) of decoded pixels in C order: keys what can be computed, never an annotation."""
+
+
+def checked_digest(text: str) -> str:
+    """The digest, or an empty one for "not known". Raises ValueError for what is none: digests become file names."""
+    if not re.fullmatch("[0-9a-f]*", text):
+        raise ValueError("this is no digest")
+    return text
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,7 +44,7 @@ class FrameId:
     def parse(cls, key: str) -> FrameId:
         """Inverse of `key`. Raises ValueError."""
         source, _, index = key.rpartition("#")
-        return cls(source, int(index))
+        return cls(checked_digest(source), int(index))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

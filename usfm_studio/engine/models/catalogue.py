@@ -23,9 +23,7 @@ def read_card(folder: Path) -> ModelCard:
     try:
         if path.stat().st_size > CARD_MOST:
             raise BadModel("The model cannot be used", "its card is larger than a card can be")
-        content = path.read_bytes()
-        msgspec.json.decode(content, type=ModelCard)
-        return card_from(msgspec.json.decode(content))
+        return card_from(msgspec.json.decode(path.read_bytes()))
     except OSError as error:
         raise BadModel("The model cannot be read", f"{CARD}: {error.strerror}", "Choose a model's folder.") from error
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
