@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -45,8 +46,14 @@ class Called:
 def call(*words: object) -> Called:
     """A call in this process. Its signals are not set up: pytest has its own."""
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = run([str(word) for word in words], Signals())
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = run([str(word) for word in words], Signals())
+    finally:  # the program takes the log for itself; pytest gets it back
+        root.handlers[:], logging.raiseExceptions = handlers, True
+        root.setLevel(level)
     return Called(status, out.getvalue(), err.getvalue())
 
 

@@ -198,3 +198,18 @@ def test_the_window_is_closed_as_a_person_closes_it(tmp_path):
     assert children
     assert lock.holder(tmp_path / "p") == {}, "it was closed, not killed"
     assert problems(tmp_path / "p") == []
+
+
+@pytest.mark.slow
+def test_the_tour_ends_with_its_children(tmp_path):
+    process = start("demo", "--tour", tmp_path / "out", "--json")
+    while process.poll() is None and len(children_of(process.pid)) < 3:
+        time.sleep(0.05)
+    children = children_of(process.pid)
+    process.send_signal(signal.SIGTERM)
+    called = finished(process)
+    assert called.status == 130, called.err
+    assert called.result["what"] == "Stopped"
+    assert "Traceback" not in called.err
+    assert children
+    assert not (tmp_path / "out" / "summary.json").exists()

@@ -48,6 +48,7 @@ def demo(call: Shared, tour: Path | None, keep: bool) -> int:
     return in_window(
         call,
         lambda: show_result(play(tour, keep=keep, seed=call.seed, device=call.device), as_json=call.as_json),
+        at_once=True,
     )
 
 

@@ -21,7 +21,7 @@ class Progress:
         self._alive = not as_json and sys.stderr.isatty()
         self._bar: Any = None
         self._task: Any = None
-        self._holdout = ""
+        self._run: dict[str, Any] = {}
 
     def show(self, event: Event) -> None:
         """Show one event."""
@@ -47,21 +47,15 @@ class Progress:
 
     def _tell(self, kind: str, body: Mapping[str, Any]) -> None:
         """A run's events: what it does now, how well, and the time left."""
-        if kind == "holdout":
-            self._holdout = f"  holdout {body['holdout']:.3f}"
         if kind == "note" or (kind == "stage" and not self._alive):
             self._line(str(body.get("note") or f"{body.get('stage', '')} …"))
         if not self._alive:
             return
+        self._run |= {key: value for key, value in body.items() if value is not None}
         self._begin()
-        words = [str(body.get("stage", "")).capitalize() or "Learning"]
-        if body.get("loss") is not None:
-            words.append(f"loss {body['loss']:.3g}")
-        if body.get("left_s") is not None:
-            words.append(f"{int(body['left_s'] // 60)}:{int(body['left_s'] % 60):02d} left")
-        total = body.get("steps")
-        text = "  ".join(words) + self._holdout
-        self._bar.update(self._task, description=text, completed=body.get("step", 0) if total else 0, total=total)
+        total = self._run.get("steps")
+        done = self._run.get("step", 0) if total else 0
+        self._bar.update(self._task, description=_words(self._run), completed=done, total=total)
 
     def _line(self, text: str) -> None:
         if self._bar is not None:
@@ -74,6 +68,17 @@ class Progress:
             from rich.console import Console
             from rich.progress import Progress as Bar
 
-            self._bar = Bar(console=Console(stderr=True), transient=True)
+            self._bar = Bar(console=Console(stderr=True, highlight=False), transient=True)
             self._bar.start()
             self._task = self._bar.add_task("", total=None)
+
+
+def _words(run: Mapping[str, Any]) -> str:
+    words = [str(run.get("stage", "learning")).capitalize()]
+    if "loss" in run:
+        words.append(f"loss {run['loss']:.3g}")
+    if "holdout" in run:
+        words.append(f"holdout {run['holdout']:.3f}")
+    if "left_s" in run:
+        words.append(f"{int(run['left_s'] // 60)}:{int(run['left_s'] % 60):02d} left")
+    return "  ".join(words)

@@ -25,21 +25,28 @@ NUMBERS = (*ALWAYS, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()))
 
 
 class Signals:
-    """Set up once, in the main thread, before anything else. `on_first` is called on the listening thread."""
+    """Set up once, in the main thread, before anything else.
+
+    `on_first` is called on the listening thread. Without `breaks_off` nothing is broken off (an event loop of C++ would
+    swallow it); the process ends after `GRACE_S` all the same.
+    """
 
     def __init__(self, on_first: Callable[[], None] = lambda: None) -> None:
         self.asked = threading.Event()
         self.on_first = on_first
+        self.breaks_off = True
         self._driven = False
         self._late = False
         self._heeded: list[signal.Signals] = []
-        self._near, self._far = socket.socketpair()
+        self._near: socket.socket | None = None
+        self._far: socket.socket | None = None
 
     def install(self) -> Signals:
         """Heed the signals from now on. Only the terminal's end may have been set to be ignored (nohup)."""
+        self._near, self._far = socket.socketpair()
         self._far.setblocking(False)
         self._heeded = [n for n in NUMBERS if n in ALWAYS or signal.getsignal(n) is not signal.SIG_IGN]
-        threading.Thread(target=self._listen, args=(set(self._heeded),), name="signals", daemon=True).start()
+        threading.Thread(target=self._listen, args=(self._near, set(self._heeded)), name="signals", daemon=True).start()
         for number in self._heeded:
             signal.signal(number, self._on_main_thread)
         signal.set_wakeup_fd(self._far.fileno(), warn_on_full_buffer=False)
@@ -73,20 +80,23 @@ class Signals:
             self._driven = True
             raise KeyboardInterrupt
 
-    def _listen(self, heeded: set[int]) -> None:
-        self._wait(heeded)
+    def _listen(self, near: socket.socket, heeded: set[int]) -> None:
+        _hear(near, heeded)
         self.asked.set()
         self.on_first()
-        self._near.settimeout(PATIENCE_S)
+        near.settimeout(PATIENCE_S)
         try:
-            self._wait(heeded)
+            _hear(near, heeded)
             os._exit(INTERRUPTED)
         except TimeoutError:
-            self._late = True
-            _thread.interrupt_main(signal.SIGINT)
+            if self.breaks_off:
+                self._late = True
+                _thread.interrupt_main(signal.SIGINT)
         threading.Event().wait(GRACE_S - PATIENCE_S)
         os._exit(INTERRUPTED)
 
-    def _wait(self, heeded: set[int]) -> None:
-        while not heeded & set(self._near.recv(64)):
-            pass
+
+def _hear(near: socket.socket, heeded: set[int]) -> None:
+    """Return with the next of these signals. Raises TimeoutError."""
+    while not heeded & set(near.recv(64)):
+        pass

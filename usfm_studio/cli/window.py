@@ -27,20 +27,27 @@ def refuse_without_display() -> None:
         raise StudioError("The window cannot open", found.detail, found.hint)
 
 
-def in_window(call: Shared, show: Callable[[], int]) -> int:
-    """Run Qt's event loop; a signal closes the window as a person would."""
-    from PySide6.QtCore import QCoreApplication, QMetaObject, Qt
+def in_window(call: Shared, show: Callable[[], int], *, at_once: bool = False) -> int:
+    """Run Qt's event loops; a signal closes the window as a person does, or (`at_once`) ends every loop."""
+    from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal, Slot
 
-    def leave() -> None:
-        application = QCoreApplication.instance()
-        if application is not None:
-            QMetaObject.invokeMethod(application, "quit", Qt.ConnectionType.QueuedConnection)
+    class Bell(QObject):
+        """Rung on the thread that hears signals, answered on the window's."""
 
-    call.signals.on_first = leave
+        rung = Signal()
+
+        @Slot()  # type: ignore[untyped-decorator]
+        def answer(self) -> None:
+            QCoreApplication.exit(INTERRUPTED) if at_once else QCoreApplication.quit()
+
+    bell = Bell()
+    bell.rung.connect(bell.answer, Qt.ConnectionType.QueuedConnection)
+    call.signals.on_first, call.signals.breaks_off = bell.rung.emit, False
     with call.signals.driven() as asked:
         try:
             status = show()
         except Exception:
             if not asked():
                 raise
+            raise KeyboardInterrupt from None
     return INTERRUPTED if asked() else status
