@@ -301,7 +301,7 @@ def test_from_a_data_folder_a_model_is_written_and_nothing_else(houses, data, tm
     monkeypatch.chdir(work)
     house = houses()
     wishes, result = by_hand(run(FinetuneArguments(data=data, fraction=0.5, folds=3, fold=1), house))
-    assert kinds(wishes) == ["stage"]
+    assert kinds(wishes) == ["stage", "progress"]
     assert [p.name for p in work.iterdir()] == [result.model]
     assert result.model == f"model-{read_card(work / result.model).short}"
     order = result.settings["order"]

@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from usfm_studio.engine.trainer_client import evaluate
+from usfm_studio.verbs import data_folder
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.runs import SNAPSHOT
 from usfm_studio.verbs.scratch import scratch
@@ -46,12 +47,9 @@ def run(arguments: EvaluateArguments, house: House) -> Steps[EvaluateResult]:
     """Read the folder, predict each image and score it at its native size."""
     model = resolve_model(arguments.model, house.opened)
     read_card(model)
-    yield progress(0, 0, "Reading")
     with scratch("evaluate") as folder:
-        snapshot = folder / SNAPSHOT
-        read = yield from answer(house.reader.data_folder_to_snapshot(arguments.data.absolute(), snapshot))
-        scores = yield from _score(arguments, house, model, snapshot)
-    failed = [Failure(path=item["path"], error=item["error"]) for item in read.get("failed", [])]
+        failed = yield from data_folder.read(house, arguments.data, folder / SNAPSHOT)
+        scores = yield from _score(arguments, house, model, folder / SNAPSHOT)
     return EvaluateResult(scores=scores, failed=failed)
 
 

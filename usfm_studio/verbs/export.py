@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from glob import escape
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from usfm_studio.document.annotation import State
@@ -19,7 +20,7 @@ from usfm_studio.project.trouble import explained
 from usfm_studio.verbs import pixels
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.scratch import scratch, sweep_beside
-from usfm_studio.verbs.steps import Apart, Failure, Steps, answer, progress
+from usfm_studio.verbs.steps import Apart, Event, Failure, Steps, answer, progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +69,14 @@ def _write(house: House, format: str, snapshot: Path, out: Path, sources: dict[s
     """Let the reader write; a writer that had to be killed leaves nothing beside `out`."""
     name = escape(out.name)
     sweep_beside(out.parent, name)
-    ticket = house.reader.write(format, snapshot, out, {"sources": sources})
+    events: SimpleQueue[Event] = SimpleQueue()
+
+    def tell(step: dict[str, Any]) -> None:
+        events.put(progress(int(step["done"]), int(step["total"]), "Writing"))
+
+    ticket = house.reader.write(format, snapshot, out, {"sources": sources}, on_progress=tell)
     ticket.when_released(lambda: sweep_beside(out.parent, name))
-    body: dict[str, Any] = yield from answer(ticket)
+    body: dict[str, Any] = yield from answer(ticket, events)
     return body
 
 

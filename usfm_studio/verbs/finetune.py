@@ -19,13 +19,13 @@ from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.snapshot import SnapshotWriter
 from usfm_studio.engine.trainer_client import TrainingOrder, Work, train
 from usfm_studio.project.project import Project
-from usfm_studio.verbs import runs
+from usfm_studio.verbs import data_folder, runs
 from usfm_studio.verbs.export import collect
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.runs import InterruptedRun, discard, interrupted_runs
 from usfm_studio.verbs.scratch import scratch
 from usfm_studio.verbs.shelf import copy_model, refuse_taken
-from usfm_studio.verbs.steps import Apart, Await, Event, Failure, Steps, answer
+from usfm_studio.verbs.steps import Apart, Await, Event, Failure, Steps
 
 __all__ = [
     "FinetuneArguments", "FinetuneResult", "InterruptedRun", "Running", "discard", "interrupted_runs", "ready", "run",
@@ -222,13 +222,12 @@ def _from_data(arguments: FinetuneArguments, house: House, end: float, running: 
     _refuse_place(arguments.out)
     with scratch("run") as folder:
         yield Event("stage", {"stage": "reading"})
-        read = yield from answer(house.reader.data_folder_to_snapshot(data, folder / runs.SNAPSHOT))
+        failed = yield from data_folder.read(house, data, folder / runs.SNAPSHOT)
         options = {**arguments.options, "standalone": True}
         order = _order(arguments, house, folder, end, name=arguments.name or data.name, options=options)
         body = yield from _train(order, running)
         out = arguments.out or Path(f"model-{str(body['model'])[:8]}")
         yield Apart(lambda: copy_model(Path(body["model_folder"]), out, replace=True))
-    failed = [Failure(path=item["path"], error=item["error"]) for item in read.get("failed", [])]
     return _result(body, str(out), house.options.seed, failed)
 
 

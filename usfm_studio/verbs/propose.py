@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import MappingProxyType
@@ -24,7 +25,7 @@ from usfm_studio.verbs import pixels
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.review import untouched
 from usfm_studio.verbs.shelf import model_for, read_card, resolve_model
-from usfm_studio.verbs.steps import Failure, Steps, answer, applied, progress
+from usfm_studio.verbs.steps import Apart, Failure, Steps, answer, applied, progress
 
 BATCH = 4
 CHAMPION = "champion"
@@ -161,7 +162,7 @@ def keep(project: Project, card: ModelCard, part: ProposalParts) -> Steps[None]:
     schema, value_of = matched(project.schema, card, project.schema.exam_of(frame.instance))
     if schema is not project.schema:
         yield applied(project, ReplaceSchema(name=f"Add what {card.name} marks", before=project.schema, after=schema))
-    proposal = proposal_from(frame, card, part, value_of)
+    proposal = yield Apart(partial(proposal_from, frame, card, part, value_of))  # of a large frame it takes a while
     before = project.proposal(frame.id)
     name = f"Proposal of {card.name}"
     yield applied(project, SetProposal(name=name, frame=frame.id, before=before, after=proposal))

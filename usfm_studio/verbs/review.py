@@ -228,12 +228,13 @@ def _copied(
     project: Project, proposal: Proposal, frame: FrameId, values: tuple[int, ...], name: str
 ) -> PaintTiles | None:
     before = project.mask(frame)
+    mine, taken = np.zeros(256, np.bool_), np.zeros(256, np.uint8)
+    mine[[0, *values]] = True
+    taken[list(values)] = values
     changed = {}
     for index in {*proposal.mask.tiles, *before.tiles}:
         old, new = before.tile(index), proposal.mask.tile(index)
-        mine = np.isin(old, (0, *values))
-        tile = np.where(mine, np.where(np.isin(new, values), new, 0), old).astype(np.uint8)
-        changed[index] = tile
+        changed[index] = np.where(mine[old], taken[new], old)
     return paint(name, frame, before, before.with_tiles(changed))
 
 
