@@ -85,6 +85,7 @@ class WorkCanvas:
         session.closed.connect(self.show_frame)
         session.closing.connect(lambda: view.set_tool(TOOLS[self.link.tool]))  # a stroke under way ends and is kept
         session.changed.connect(self._on_changed)
+        session.saved_changed.connect(self._soon.start)
         session.segment_changed.connect(self._soon.start)
         session.training_changed.connect(self._show_texts)
         view.commits.connect(self._on_commit)
@@ -132,7 +133,7 @@ class WorkCanvas:
             return
         segment = session.schema.segment(session.segment)
         self.view.set_segment(session.segment if segment else 0, segment.name if segment else "")
-        self.view.set_painting(locked="this project is open for reading only" if session.read_only else "")
+        self.view.set_painting(locked=_why_locked(session))
         if self.view.gesture_active:
             self._late = True
             return
@@ -297,6 +298,14 @@ def work_canvas(session: Session) -> CanvasLink:
     canvas = WorkCanvas(session)
     canvas.link.set_covered = lambda left: canvas.view.set_margins(Margins(left=float(left)))  # type: ignore[method-assign]
     return canvas.link
+
+
+def _why_locked(session: Session) -> str:
+    """Why nothing can be painted now; empty where it can."""
+    if not session.read_only:
+        return ""
+    project = session.project
+    return "this project is open for reading only" if project is None or project.read_only else "the disk is full"
 
 
 def segment_styles(schema: Schema, hidden: frozenset[int]) -> dict[int, SegmentStyle]:
