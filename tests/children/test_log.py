@@ -1,11 +1,15 @@
 """The log keeps what helps and nothing that could name a person."""
 
+import ast
 import json
 import logging
+from pathlib import Path
 
 import pytest
 
+import usfm_studio
 from usfm_studio.children import log
+from usfm_studio.children.log import FIELDS, JsonLines
 
 OURS = logging.getLogger("usfm_studio.children.test")
 FOREIGN = logging.getLogger("pydicom")
@@ -74,3 +78,29 @@ def test_a_log_does_not_grow_without_end(lines, tmp_path, monkeypatch):
     files = list((tmp_path / "logs").iterdir())
     assert len(files) == 1 + log.KEPT_FILES
     assert sum(f.stat().st_size for f in files) < 10_000
+
+
+def _log_calls():
+    for path in sorted(Path(usfm_studio.__file__).parent.rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if (
+                isinstance(call, ast.Call)
+                and isinstance(call.func, ast.Attribute)
+                and isinstance(call.func.value, ast.Name)
+                and call.func.value.id in ("LOG", "log")
+                and call.func.attr in ("debug", "info", "warning", "error", "exception", "critical")
+            ):
+                yield f"{path.name}:{call.lineno}", call
+
+
+def test_whatever_the_program_logs_arrives_in_the_log():
+    """A text that the log leaves out, or a field that it does not know, says nothing to whoever looks for a cause."""
+    found = list(_log_calls())
+    assert len(found) > 10
+    for place, call in found:
+        (text,) = call.args
+        record = logging.LogRecord("usfm_studio.x", logging.INFO, "", 1, ast.literal_eval(text), (), None)
+        assert json.loads(JsonLines("test").format(record))["event"] != "(left out)", place
+        extra = next((k.value for k in call.keywords if k.arg == "extra"), None)
+        if isinstance(extra, ast.Dict):
+            assert {key.value for key in extra.keys} <= FIELDS, place

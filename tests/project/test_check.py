@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -67,6 +68,19 @@ def test_damaged_and_missing_blobs_are_set_aside(folder):
     assert len(repair(folder)) == 2
     assert problems(folder) == []
     assert [p.read_bytes() for p in (folder / "lost+found").glob(f"*/{damaged}")] == [b"other"]
+
+
+def test_a_blob_named_by_a_path_is_no_blob(folder, tmp_path):
+    """A project may come from elsewhere: repair must not carry off what lies outside."""
+    outside = tmp_path / "letter.txt"
+    outside.write_text("dear colleague")
+    with closing(sqlite3.connect(folder / "project.db")) as database:
+        for name in (str(outside), "../../letter.txt", "/dev/zero"):
+            database.execute("INSERT INTO blobs VALUES (?, 1)", (name,))
+        database.commit()
+    assert kinds(folder) == []
+    repair(folder)
+    assert outside.read_text() == "dear colleague"
 
 
 def test_a_model_that_a_crash_left_without_a_row_is_put_back_and_a_damaged_one_set_aside(folder, tmp_path):

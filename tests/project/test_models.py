@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from usfm_studio.document.edit import SetChampion
 from usfm_studio.document.errors import BadModel, NotFound, WrongUsage
-from usfm_studio.project.models import slug, subject_hash
+from usfm_studio.document.model_card import subject_code
+from usfm_studio.project.check import repair
+from usfm_studio.project.models import slug
 from usfm_studio.project.project import Project
 
 from .making import a_model, a_project
@@ -52,6 +56,9 @@ def test_a_model_whose_weights_are_not_those_of_its_card_is_refused(project, tmp
         project.models.import_model(folder)
     (folder / "card.json").write_text(json.dumps({"digest": "x", "evil": 1}))
     with pytest.raises(BadModel):
+        project.models.import_model(folder)
+    (folder / "card.json").write_text("[" * 100_000)
+    with pytest.raises(BadModel, match="malformed"):
         project.models.import_model(folder)
     (folder / "card.json").unlink()
     with pytest.raises(BadModel, match=r"not a model folder|missing"):
@@ -109,7 +116,7 @@ def test_a_champion_cannot_be_removed_and_a_removed_model_is_no_champion(project
 
 
 def test_whoever_was_trained_on_is_remembered_even_of_removed_models_and_ancestors(project, tmp_path):
-    known = tuple(subject_hash(f"subject {n}") for n in (1, 2))
+    known = tuple(subject_code(f"subject {n}") for n in (1, 2))
     old = project.models.adopt(a_model(tmp_path / "1", b"one", exam="BREAST", train_subjects=known[:1]))
     project.models.adopt(
         a_model(tmp_path / "2", b"two", exam="FETUS", parents=(old.digest,), train_subjects=(known[1], "f" * 16))
@@ -121,6 +128,24 @@ def test_whoever_was_trained_on_is_remembered_even_of_removed_models_and_ancesto
         assert again.trained_subjects("BREAST") == {"subject 1"}
         assert again.trained_subjects("FETUS") == {"subject 1", "subject 2"}
         assert again.trained_subjects("") == set()
+
+
+def test_a_shelf_written_by_a_stranger_leads_nowhere(project, tmp_path):
+    """A project may come from elsewhere: a row whose folder is a path is no model, and nothing outside is touched."""
+    card = project.models.adopt(a_model(tmp_path / "1", b"one"))
+    outside = a_model(tmp_path / "valuable", b"one")
+    folder = project.folder
+    project.close()
+    for path in ("../../valuable", str(outside), "..", ""):
+        with closing(sqlite3.connect(folder / "project.db")) as database:
+            database.execute("UPDATE models SET folder = ?", (path,))
+            database.commit()
+        with Project.open(folder) as again:
+            assert again.models.cards() == []
+            with pytest.raises(NotFound):
+                again.models.remove(card.digest)
+        repair(folder)
+    assert (outside / "card.json").is_file()
 
 
 def test_export_copies_a_model_and_overwrites_nothing(project, tmp_path):

@@ -215,7 +215,8 @@ class Journal:
                         faults.step("statement")
                         tables.write_entry(connection, entry, self._stat)
         except Exception as error:  # noqa: BLE001 - whatever it was, the thread goes on and the entry stays
-            log.warning("journal entry %d not written: %s", group[0].position, type(error).__name__)
+            said = {"position": group[0].position, "error": type(error).__name__}
+            log.warning("a journal entry was not written", extra=said)
             return error
         return None
 
@@ -259,7 +260,7 @@ class Journal:
                 return True
             self._store.checkpoint("PASSIVE")
         except (sqlite3.Error, OSError, StudioError) as error:
-            log.warning("housekeeping failed: %s", type(error).__name__)
+            log.warning("housekeeping failed", extra={"error": type(error).__name__})
         return False
 
 

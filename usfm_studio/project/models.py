@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import sqlite3
@@ -230,7 +229,7 @@ def read_card(folder: Path) -> ModelCard:
         digest = files.digest_of(folder / WEIGHTS)
     except OSError as error:
         raise BadModel(what, f"{CARD} or {WEIGHTS} is missing or unreadable", "Copy it again.") from error
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadModel(what, f"its card is malformed: {error}", "Copy it again.") from error
     if digest != card.digest:
         raise BadModel(what, "its weights are not those that its card names (wrong digest)", "Copy it again.")
@@ -238,20 +237,26 @@ def read_card(folder: Path) -> ModelCard:
 
 
 def read_shelf(connection: sqlite3.Connection) -> list[Shelved]:
-    """All rows, oldest first. Raises ValueError."""
+    """All rows, oldest first; one whose folder is no plain name (a stranger wrote it) counts as removed.
+
+    Raises ValueError.
+    """
     rows = connection.execute("SELECT card, folder, removed FROM models ORDER BY rowid").fetchall()
-    return [Shelved(values_json.card_from(json.loads(card)), str(folder), bool(gone)) for card, folder, gone in rows]
-
-
-def subject_hash(subject: str) -> str:
-    """How cards name a subject: the first 16 digits of the sha256 of its name."""
-    return hashlib.sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return [
+        Shelved(values_json.card_from(json.loads(card)), str(folder), bool(gone) or not _is_plain(str(folder)))
+        for card, folder, gone in rows
+    ]
 
 
 def slug(name: str) -> str:
     """A name as part of a folder's name: a-z, 0-9 and dashes, at most 40."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub("[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "model"
+
+
+def _is_plain(name: str) -> bool:
+    """True for the name of one folder, which leads nowhere else."""
+    return name not in ("", ".", "..") and not re.search(r"[/\\:\0]", name)
 
 
 def _same_model(folder: Path, digest: str) -> bool:

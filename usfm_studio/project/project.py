@@ -21,6 +21,7 @@ from usfm_studio.document.edit import Change, Edit, SetProposal, change_of
 from usfm_studio.document.errors import ReadOnly, StudioError
 from usfm_studio.document.frame import Frame, FrameId, Instance, Pixels, frames_of
 from usfm_studio.document.mask import Ids, Mask
+from usfm_studio.document.model_card import subject_code
 from usfm_studio.document.schema import Schema
 from usfm_studio.document.snapshot import Sample, Snapshot
 from usfm_studio.project import opening, tables, taking
@@ -28,7 +29,7 @@ from usfm_studio.project.blobs import Blobs
 from usfm_studio.project.frozen import frozen_edit
 from usfm_studio.project.history import History, HistoryEntry
 from usfm_studio.project.journal import Journal, Saved
-from usfm_studio.project.models import Models, read_shelf, subject_hash
+from usfm_studio.project.models import Models, read_shelf
 from usfm_studio.project.opening import Opened
 from usfm_studio.project.sources import Sources, SourceState
 from usfm_studio.project.state import State
@@ -175,7 +176,7 @@ class Project:
     def trained_subjects(self, exam: str) -> set[str]:
         """Subjects of the project that a model of this exam was ever trained on; they are never held out again."""
         hashes = self.models.trained_hashes(exam)
-        return {subject for subject in self.subject_order if subject_hash(subject) in hashes}
+        return {subject for subject in self.subject_order if subject_code(subject) in hashes}
 
     def source_path(self, instance: Instance) -> Path:
         """Where an instance's file (or its archive) is expected."""

@@ -36,6 +36,9 @@ EDIT, UNDO, REDO = "edit", "undo", "redo"
 DONE, UNDONE, DROPPED = 0, 1, 2
 """Of a step: in force, taken back (redo brings it again), taken back and overtaken by later work."""
 
+DIGEST_DIGITS = 64
+"""Of a sha256 in hex."""
+
 Stat = tuple[int, int] | None
 """Size in bytes and time of change in ns of a source file; None when it is not there."""
 
@@ -277,8 +280,9 @@ def read_entry(connection: sqlite3.Connection, position: int, originals: sqlite3
 
 
 def read_blobs(connection: sqlite3.Connection) -> list[str]:
-    """Digests of the blobs that belong to the project."""
-    return [str(digest) for (digest,) in connection.execute("SELECT digest FROM blobs ORDER BY digest")]
+    """Digests of the blobs that belong to the project; a row that names no digest (a stranger wrote it) is none."""
+    rows = connection.execute("SELECT digest FROM blobs WHERE digest NOT GLOB '*[^0-9a-f]*' ORDER BY digest")
+    return [str(digest) for (digest,) in rows if len(digest) == DIGEST_DIGITS]
 
 
 def _entry(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Entry:
