@@ -7,7 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from threading import Thread
 from time import monotonic
@@ -48,15 +47,34 @@ class OpenedProject:
     interrupted: tuple[InterruptedRun, ...]
 
 
+@dataclass(slots=True)
+class _Wish:
+    """A project that is on its way. One that is `dropped` is closed again, in the thread that has opened it."""
+
+    folder: Path
+    then: list[Then]
+    dropped: bool = False
+    answer: Future[OpenedProject | None] | None = None
+
+    def work(self, make: Make) -> OpenedProject | None:
+        if self.dropped:
+            return None
+        opened = open_project(self.folder, make)
+        if not self.dropped:
+            return opened
+        _close(opened.project)
+        return None
+
+
 class Opening(QObject):
     """One project at a time. The newest wish counts; a project that comes too late is closed again."""
 
-    _answered = Signal(object, object)  # Future, Then
+    _answered = Signal(object)  # _Wish
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
-        self._wanted: Future[OpenedProject] | None = None
+        self._wish: _Wish | None = None
         self._closing: Future[None] | None = None
         self._kept: FrameId | None = None
         self._answered.connect(self._on_answered, Qt.ConnectionType.QueuedConnection)
@@ -69,7 +87,7 @@ class Opening(QObject):
     @property
     def busy(self) -> bool:
         """True while a project is on its way."""
-        return self._wanted is not None
+        return self._wish is not None
 
     def open(self, folder: Path, make: Make = Project.create, then: Then = lambda: None) -> None:
         """Open the project in this folder, or make it with `make`; `then` is called when it is shown.
@@ -78,11 +96,16 @@ class Opening(QObject):
         """
         folder = folder.absolute()
         held = self._session.project
+        if self._wish is not None and self._wish.folder == folder:
+            self._wish.then.append(then)
+            return
+        self._drop_wish()
         if held is not None and held.folder == folder:
             then()
             return
-        self._wanted = wanted = hands().submit(open_project, folder, make)
-        wanted.add_done_callback(partial(self._tell, then))
+        self._wish = wish = _Wish(folder, [then])
+        wish.answer = hands().submit(wish.work, make)
+        wish.answer.add_done_callback(lambda _answer: self._tell(wish))
 
     def close(self, *, discard: bool = False) -> bool:
         """Write what waits and let the project go. False, and all stays, where something cannot be written.
@@ -90,9 +113,7 @@ class Opening(QObject):
         With `discard` it goes all the same.
         """
         session, project = self._session, self._session.project
-        if self._wanted is not None:
-            self._wanted.add_done_callback(_close_late)
-            self._wanted = None
+        self._drop_wish()
         if project is None:
             return True
         session.closing.emit()
@@ -149,25 +170,33 @@ class Opening(QObject):
         if not self._note.isActive():
             self._note.start()
 
-    def _tell(self, then: Then, opened: Future[OpenedProject]) -> None:
-        try:
-            self._answered.emit(opened, then)
-        except RuntimeError:
-            _close_late(opened)
+    def _drop_wish(self) -> None:
+        if self._wish is not None:
+            self._wish.dropped = True
+            self._wish = None
 
-    def _on_answered(self, opened: Future[OpenedProject], then: Then) -> None:
-        if opened is not self._wanted:
-            _close_late(opened)  # closing twice is no error
+    def _tell(self, wish: _Wish) -> None:
+        try:
+            self._answered.emit(wish)
+        except RuntimeError:
+            _close_late(wish)  # the window is gone
+
+    def _on_answered(self, wish: _Wish) -> None:
+        if wish is not self._wish or wish.answer is None:
+            _close_late(wish)
             return
-        self._wanted = None
-        error = opened.exception(timeout=0)
+        self._wish = None
+        error = wish.answer.exception(timeout=0)
         if error is not None:
             self._session.tell(in_words(error))
-        elif self.close():
-            self._session.adopt(opened.result(timeout=0))
+            return
+        opened = wish.answer.result(timeout=0)
+        if opened is None or not self.close():
+            _close_late(wish)
+            return
+        self._session.adopt(opened)
+        for then in wish.then:
             then()
-        else:
-            _close_late(opened)
 
 
 def open_project(folder: Path, make: Make) -> OpenedProject:
@@ -217,6 +246,9 @@ def _close(project: Project) -> None:
         LOG.exception("a project did not close cleanly", extra={"seconds": round(monotonic() - began, 1)})
 
 
-def _close_late(opened: Future[OpenedProject]) -> None:
-    if opened.done() and opened.exception() is None:
-        hands().submit(_close, opened.result().project)
+def _close_late(wish: _Wish) -> None:
+    """Close what a wish has opened and nobody wants any more; closing twice is no error."""
+    if wish.answer is not None and wish.answer.done() and wish.answer.exception() is None:
+        opened = wish.answer.result()
+        if opened is not None:
+            hands().submit(_close, opened.project)

@@ -138,6 +138,34 @@ def test_of_two_wishes_the_newer_counts_and_the_other_is_let_go(empty_desk, fold
     assert is_free(folder)
 
 
+def test_asking_twice_opens_once(empty_desk, folder):
+    desk, done = empty_desk, []
+    desk.session.open_project(folder, lambda: done.append(1))
+    desk.session.open_project(folder, lambda: done.append(2))
+    desk.wait(lambda: len(done) == 2)
+    assert not desk.session.read_only
+    assert (desk.count("opened"), desk.notices) == (1, [])
+
+
+def test_going_back_to_the_open_project_takes_the_other_wish_back(desk, folder, tmp_path):
+    desk.session.open_project(tmp_path / "second", lambda: pytest.fail("it was taken back"))
+    desk.session.open_project(folder)
+    desk.qtbot.wait(50)
+    hands().submit(lambda: None).result(20)
+    desk.qtbot.wait(50)
+    assert desk.project.folder == folder
+    assert desk.count("closed") == 0
+
+
+def test_changing_ones_mind_back_and_forth_ends_where_one_wants(empty_desk, folder, tmp_path):
+    desk, done = empty_desk, []
+    for path in (folder, tmp_path / "second", folder, tmp_path / "second", folder):
+        desk.session.open_project(path, lambda path=path: done.append(path))
+    desk.wait(lambda: bool(done))
+    assert done == [folder]
+    assert not desk.session.read_only
+
+
 def test_a_project_that_comes_after_the_window_has_left_is_let_go(empty_desk, folder):
     desk = empty_desk
     desk.session.open_project(folder, lambda: pytest.fail("too late"))
