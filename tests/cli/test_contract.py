@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.calling import call
-from tests.cli.contract import fields_of, missing, promised, rows
+from tests.cli.contract import PAGE, fields_of, missing, promised, rows
 from tests.verbs.making import a_data_folder
 from usfm_studio.cli.commands import NOT_YET
 from usfm_studio.cli.main import studio
@@ -153,7 +153,7 @@ def test_project(project, act):
 def test_the_tours_summary_has_the_fields_of_its_page():
     from usfm_studio.ui.tour import TourSummary
 
-    text = " ".join(Path("docs/cli.md").read_text("utf-8").split())
+    text = " ".join(PAGE.read_text("utf-8").split())
     page = text[text.index("- `demo --tour`: ") : text.index("- `models import FILE`")]
     wanted = {"dice_before", "dice_after", "labelled_fraction", "finetune_seconds", "promoted", "gui_max_stall_ms",
               "gui_imported_torch", "peak_gui_rss_mb", "startup_ms", "exports", "screenshots"}  # fmt: skip
