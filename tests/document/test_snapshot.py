@@ -56,3 +56,15 @@ def test_a_mangled_manifest_is_refused(tmp_path):
     (tmp_path / MANIFEST).write_text(json.dumps(body))
     with pytest.raises(Damaged):
         Snapshot.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [({"version": 2}, "its version is 2"), ({"schema": {"segments": [{"value": 0, "name": "x"}], "labels": []}}, "0")],
+)
+def test_a_manifest_of_another_version_or_with_a_schema_that_cannot_be_is_refused(tmp_path, change, why):
+    written(tmp_path)
+    body = json.loads((tmp_path / MANIFEST).read_text())
+    (tmp_path / MANIFEST).write_text(json.dumps({**body, **change}))
+    with pytest.raises(Damaged, match=why):
+        Snapshot.load(tmp_path)

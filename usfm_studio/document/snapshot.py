@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from usfm_studio.document.errors import Damaged
+from usfm_studio.document.errors import Damaged, WrongUsage
 from usfm_studio.document.frame import Pixels
 from usfm_studio.document.mask import Ids
 from usfm_studio.document.schema import Code, Label, Schema, Segment
@@ -64,14 +64,16 @@ class Snapshot:
         """Read the manifest. Raises Damaged where it is missing or malformed."""
         try:
             body = json.loads((folder / MANIFEST).read_text("utf-8"))
+            if body["version"] != SNAPSHOT_VERSION:
+                raise ValueError(f"its version is {body['version']}, this program knows {SNAPSHOT_VERSION}")
             samples = tuple(_sample(item) for item in body["samples"])
             return cls(folder, schema_from(body["schema"]), samples, body["digest"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, WrongUsage) as error:
             raise Damaged("The training snapshot cannot be read", str(error), "Start the fine-tuning again.") from error
 
-    def pixels(self, sample: Sample) -> NDArray[np.uint8]:
-        """(rows, columns) or (rows, columns, 3) uint8, memory-mapped."""
-        array: NDArray[np.uint8] = np.load(self.folder / "frames" / f"{sample.stem}.npy", mmap_mode="r")
+    def pixels(self, sample: Sample) -> Pixels:
+        """(rows, columns) or (rows, columns, 3) uint8 or uint16, memory-mapped."""
+        array: Pixels = np.load(self.folder / "frames" / f"{sample.stem}.npy", mmap_mode="r")
         return array
 
     def mask(self, sample: Sample) -> Ids | None:
@@ -147,7 +149,7 @@ class SnapshotWriter:
             json.dump(body, file, ensure_ascii=False)
             file.flush()
             os.fsync(file.fileno())
-        beside.rename(self.folder / MANIFEST)
+        beside.replace(self.folder / MANIFEST)
         return Snapshot(self.folder, self.schema, tuple(self.samples), digest)
 
     def _digest(self) -> str:

@@ -77,7 +77,7 @@ class Work:
 
     def pixels(self, item: Item) -> NDArray[np.uint8]:
         """(rows, columns[, 3]) uint8; deeper samples are spread from their lowest to their highest value."""
-        pixels = np.asarray(self.snapshot.pixels(item.sample))
+        pixels: NDArray[Any] = np.asarray(self.snapshot.pixels(item.sample))
         if pixels.dtype == np.uint8:
             return np.ascontiguousarray(pixels)
         low, high = float(pixels.min()), float(pixels.max())
