@@ -71,7 +71,7 @@ def answer(body, folder, digest, snapshot):
         "reason": "better", "holdout": {"metric": "dice_all", "champion": None, "challenger": 0.9,
         "interval": [0.8, 0.95], "subjects": 2}, "train_subjects": len(snapshot.subjects), "seconds": 1.0,
         "settings": {"order": body}, "data_digest": snapshot.digest, "seed": body["seed"],
-        "per_subject": {"P1": {"challenger": 0.9, "champion": None}}, "worst": [],
+        "per_subject": {"P1": {"challenger": 0.9, "champion": None}}, "worst": body["options"].get("worst", []),
     }  # fmt: skip
 
 

@@ -341,6 +341,19 @@ def test_images_that_cannot_be_read_are_named(houses, data, tmp_path):
     assert result.train_subjects == 2
 
 
+def test_where_nothing_is_left_to_learn_from_it_is_said_what_was_left_out(houses, data, tmp_path):
+    for number in (0, 1):
+        (data / "images" / f"s{number}.png").write_bytes(b"no picture")
+    with pytest.raises(NothingToLearn, match=r"one subject only; \d things .* left out, first: Could not read s0\.png"):
+        learn(houses(), data=data, out=tmp_path / "model", options={"act": "fail"})
+
+
+def test_what_is_gone_after_the_run_is_not_named_in_its_answer(houses, data, tmp_path):
+    row = {"file": "s0.png", "dice": 0.5, "new": "/tmp/run/s0-new.npy", "old": "/tmp/run/s0-old.npy"}
+    result = learn(houses(), data=data, out=tmp_path / "model", options={"worst": [row]})
+    assert result.comparison["worst"] == [{"file": "s0.png", "dice": 0.5}]
+
+
 def test_an_interrupted_run_from_a_data_folder_leaves_nothing(houses, data, tmp_path, monkeypatch):
     import tempfile
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -60,7 +60,8 @@ class FinetuneArguments:
 class FinetuneResult:
     """Fields of the contract; `holdout` is {metric, champion, challenger, interval, subjects, kind}.
 
-    `comparison` has `per_subject` ({subject: {challenger, champion}}) and the `worst` frames with their mask files.
+    `comparison` has `per_subject` ({subject: {challenger, champion}}) and the `worst` frames, from a project with
+    their mask files.
     """
 
     model: str
@@ -225,10 +226,22 @@ def _from_data(arguments: FinetuneArguments, house: House, end: float, running: 
         failed = yield from data_folder.read(house, data, folder / runs.SNAPSHOT)
         options = {**arguments.options, "standalone": True}
         order = _order(arguments, house, folder, end, name=arguments.name or data.name, options=options)
-        body = yield from _train(order, running)
+        try:
+            body = yield from _train(order, running)
+        except NothingToLearn as error:
+            raise _naming(failed, error) from error
         out = arguments.out or Path(f"model-{str(body['model'])[:8]}")
         yield Apart(lambda: copy_model(Path(body["model_folder"]), out, replace=True))
+    body["worst"] = [{k: v for k, v in row.items() if k not in ("new", "old")} for row in body.get("worst", [])]
     return _result(body, str(out), house.options.seed, failed)
+
+
+def _naming(failed: Sequence[Failure], error: NothingToLearn) -> NothingToLearn:
+    """The error with what was left out of the folder: it may be all that there was to learn from."""
+    if not failed:
+        return error
+    many = f"{len(failed)} things in the folder were left out, first: " if len(failed) > 1 else "left out was: "
+    return NothingToLearn(error.what, f"{error.why}; {many}{failed[0].error}", error.hint)
 
 
 def _refuse_place(out: Path | None) -> None:
