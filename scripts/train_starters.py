@@ -32,18 +32,26 @@ from usfm_studio.document.snapshot import Sample, SnapshotWriter
 from usfm_studio.document.splits import fold_of
 from usfm_studio.engine.device import choose_device
 from usfm_studio.engine.learning.augment import Augmentation, augmented
+from usfm_studio.engine.learning.calibrate import predicted_dice
 from usfm_studio.engine.learning.clock import Clock, Stage
-from usfm_studio.engine.learning.evaluation import evaluate
+from usfm_studio.engine.learning.evaluation import ask
+from usfm_studio.engine.learning.holdout import NONE, Sides
+from usfm_studio.engine.learning.learner import Learner
+from usfm_studio.engine.learning.making import Findings
 from usfm_studio.engine.learning.pool import FeaturePool
-from usfm_studio.engine.learning.run import fine_tune
+from usfm_studio.engine.learning.preparing import material
+from usfm_studio.engine.learning.run_folder import RunFolder
 from usfm_studio.engine.learning.samples import Batch, Placed, as_input, shares
 from usfm_studio.engine.learning.segmentation import MaskNet, Rates, learn
 from usfm_studio.engine.learning.start import CARD, WEIGHTS, StartCard, is_trunk
+from usfm_studio.engine.learning.talk import Talk
 from usfm_studio.engine.models.catalogue import read_card, shipped_encoder
 from usfm_studio.engine.models.checkpoint import load_encoder, load_model, save_model, stored, tensors_of
 from usfm_studio.engine.models.decoder import LIGHT_WIDTHS, UNetDecoder
 from usfm_studio.engine.models.placement import place
+from usfm_studio.engine.models.predictor import Predictor
 from usfm_studio.engine.models.safe_tensors import write_tensors
+from usfm_studio.engine.scoring import summarise
 from usfm_studio.engine.training_order import TrainingOrder
 
 RESOURCES = Path(__file__).resolve().parent.parent / "resources"
@@ -51,7 +59,7 @@ PAINTED_ON = ("busi", "usgra", "muscle", "lung_cine", "muscle_people", "carotid"
 FRAMES_A_SET = 70
 FOLDS = 5
 STARTING = {"steps": 2000, "decoder_rate": 3e-3, "views": 240, "renewed": 2, "batch": 8, "input_px": 256, "seed": 0}
-BREAST_STEPS = 2500
+BREAST_STEPS = 2000
 BREAST_NOTES = (
     "Made with this program from a public set whose patients are not named, so that near-duplicates were grouped as "
     "one subject each; some of its labels are known to be wrong. The scores are those of a model that learned from "
@@ -201,40 +209,56 @@ def breast_snapshot(data, out):
     return writer.finish()
 
 
+def learned_from_all(order, device):
+    """The model folder of a run that learns from every subject that the order allows."""
+    work = material(order)
+    subjects = tuple(dict.fromkeys(s.subject for s in work.samples))
+    sides = Sides(kind=NONE, train=subjects, tested=())
+    work = replace(work, sides=sides, identity=replace(work.identity, train_subjects=subjects, holdout_subjects=()))
+    folder = RunFolder(order.run)
+    folder.begin()
+    learner = Learner(work, device, Talk(Said(), Clock(1e9)), folder)
+    learned = learner.learn(1e9, 0.0)
+    learner.keep(learned.net, Findings(temperature=learner.temperature))
+    return folder.model
+
+
+def scores_and_lines(model, shot, subjects, device):
+    """Scores of a model on subjects that it has not seen, and its lines from confidence to Dice."""
+    predictor = Predictor(load_model(model), device)
+    card = predictor.card
+    answers = ask(predictor, shot, shot.of_subjects(subjects), (1,), card.labels)
+    lines = msgspec.to_builtins(predicted_dice(answers, {1: 1}))
+    return summarise(answers.pairs, answers.labelled, card.labels, exclusive=card.exclusive_labels), lines
+
+
 def train_breast(data, threads, steps, scratch):
     """Write resources/weights/breast_starter: scored on fold 0 by a model of folds 1 to 4, then trained on all."""
+    device = choose_device("cpu", threads)
     shot = breast_snapshot(data, scratch / "snapshot")
-    shared = {"snapshot": shot.folder, "budget_s": 1e6, "threads": threads, "device": "cpu", "exam": "breast"}
-    options = {"max_steps": steps, "views": 480}
-    tested = TrainingOrder(run=scratch / "scored", folds=FOLDS, fold=0, name="scored", options=options, **shared)
-    fine_tune(replace(tested, options={**options, "standalone": True}), Said())
+    order = TrainingOrder(
+        snapshot=shot.folder, run=scratch / "scored", budget_s=1e6, exam="breast", name="Breast starter",
+        options={"max_steps": steps, "views": 480}, folds=FOLDS, fold=0,
+    )  # fmt: skip
     inside = [s for s in shot.subjects if fold_of(s, FOLDS) == 0]
-    scores = evaluate(scratch / "scored" / "model", shot, inside, device=choose_device("cpu", threads))
-    print(json.dumps({"values": scores.values, "interval": scores.to_json()["interval"]}, indent=1), flush=True)
-    final = TrainingOrder(
-        run=scratch / "final", name="Breast starter", options={**options, "standalone": True}, **shared
-    )
-    fine_tune(final, Said())
-    model = load_model(scratch / "final" / "model")
+    model = learned_from_all(order, device)
+    scored, lines = scores_and_lines(model, shot, inside, device)
+    interval = scored.to_json()["interval"]
+    print(json.dumps({"values": scored.values, "interval": interval}, indent=1), flush=True)
+    model = load_model(learned_from_all(replace(order, run=scratch / "final", folds=None, fold=None), device))
     card = replace(
         model.card,
         organ="breast",
-        exam="breast",
-        scores={name: round(value, 4) for name, value in scores.values.items() if value is not None},
-        comparison={
-            "kind": "held-out",
-            "subjects": len(inside),
-            "fold": "0 of 5",
-            "interval": scores.to_json()["interval"],
-        },
+        scores={name: round(value, 4) for name, value in scored.values.items() if value is not None},
+        comparison={"kind": "held-out", "subjects": len(inside), "fold": "0 of 5", "interval": interval},
         licence=f"weights Apache-2.0; data {BUSI_LICENCE}",
         attribution=(BUSI_LINE,),
+        preprocessing={**model.card.preprocessing, "predicted_dice": lines},
         notes=BREAST_NOTES,
     )
     folder = RESOURCES / "weights" / "breast_starter"
     shutil.rmtree(folder, ignore_errors=True)
-    tensors = tensors_of(decoder=model.decoder, label_head=model.label_head)
-    save_model(folder, card, tensors)
+    save_model(folder, card, tensors_of(decoder=model.decoder, label_head=model.label_head))
     print(f"{folder}: {(folder / 'model.safetensors').stat().st_size / 2**20:.2f} MiB")
 
 
