@@ -111,6 +111,12 @@ class Learning(QObject):
             return None  # a model that is broken is told when it is to propose
 
     @property
+    def proposer_shipped(self) -> bool:
+        """True where the model that proposes came with the program."""
+        project, card = self._session.project, self.proposer
+        return project is not None and card is not None and project.models.champion(self._session.exam) != card.digest
+
+    @property
     def proposer_name(self) -> str:
         """Name of the model that proposes for the frame in view; empty when none does."""
         card = self.proposer

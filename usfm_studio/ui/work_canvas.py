@@ -311,8 +311,8 @@ def _why_locked(session: Session) -> str:
 def segment_styles(schema: Schema, hidden: frozenset[int]) -> dict[int, SegmentStyle]:
     """How the schema's segments look on the canvas."""
     return {
-        s.value: SegmentStyle(colour=s.shown_colour, name=s.name, visible=s.value not in hidden)
-        for s in schema.segments
+        s.value: SegmentStyle(colour=s.shown_colour, name=s.name, number=number, visible=s.value not in hidden)
+        for number, s in enumerate(schema.segments, start=1)
     }
 
 

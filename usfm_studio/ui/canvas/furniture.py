@@ -76,7 +76,7 @@ class Furniture:
         self.repeats = ()
         if len({item.value for item in wanted}) >= tags.REPEAT_FROM:
             self.repeats = tuple(
-                (at, tag.of.value, QColor(tag.of.style.colour))
+                (at, tag.of.number, QColor(tag.of.style.colour))
                 for tag in self.tags
                 for at in tags.repeats(tag.of.loops, view, tag.anchor)
             )

@@ -11,10 +11,11 @@ from usfm_studio.document.schema import SEGMENT_COLOURS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentStyle:
-    """One segment on the canvas. `colour` is `#RRGGBB`."""
+    """One segment on the canvas. `colour` is `#RRGGBB`; `number` is what people call it (0: its value in masks)."""
 
     colour: str
     name: str = ""
+    number: int = 0
     visible: bool = True
     selected: bool = False
 

@@ -38,6 +38,11 @@ class Tagged:
     named: bool = False  # with its name, not by its number alone
 
     @property
+    def number(self) -> int:
+        """What stands in the box."""
+        return self.style.number or self.value
+
+    @property
     def texts(self) -> tuple[str, str]:
         """Name and confidence as shown; empty where not."""
         confidence = f"{self.confidence:.2f}" if self.proposed and self.confidence is not None else ""
@@ -157,7 +162,7 @@ def draw(painter: QPainter, tag: Tag, alone: bool = False) -> None:
 
 def _draw_texts(painter: QPainter, tag: Tag, colour: QColor) -> None:
     left, middle = tag.box.left() + 4, tag.box.center().y()
-    number(painter, QRectF(left, middle - NUMBER_BOX / 2, NUMBER_BOX, NUMBER_BOX), tag.of.value, colour)
+    number(painter, QRectF(left, middle - NUMBER_BOX / 2, NUMBER_BOX, NUMBER_BOX), tag.of.number, colour)
     left += NUMBER_BOX + 8
     name, confidence = tag.of.texts
     white = theme.colour("on_plate")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
@@ -149,7 +151,7 @@ class ProposalTab(QWidget):
 
     def _show_card(self, card: ModelCard) -> None:
         self._name.setText(card.name)
-        if card.comparison:
+        if not self._session.learning.proposer_shipped:
             parts = [f"Fine-tuned {moment(card.created).lower()}".strip()]
             if card.train_subjects:
                 parts.append(many(len(card.train_subjects), "subject"))
@@ -177,7 +179,10 @@ def card_score(card: ModelCard) -> tuple[float | None, tuple[float, float] | Non
             pair,
             "Held-out Dice" if body.get("metric") == "dice_all" else "Held-out score",
         )
-    for key in ("dice_all", "dice", "macro_f1"):
+    for key in ("dice", "dice_all", "macro_f1"):
         if key in card.scores:
-            return float(card.scores[key]), None, "Dice on other subjects" if "dice" in key else "Macro F1"
+            intervals = body.get("interval")
+            interval = intervals.get(key) if isinstance(intervals, Mapping) else None
+            pair = (float(interval[0]), float(interval[1])) if interval else None
+            return float(card.scores[key]), pair, "Dice on other subjects" if "dice" in key else "Macro F1"
     return None, None, ""
