@@ -187,6 +187,13 @@ def test_overlaps_holes_truncation_and_trailing_bytes_are_refused(tmp_path):
         refused(tmp_path / "m")
 
 
+def test_a_file_far_longer_than_its_header_says_is_not_read(tmp_path):
+    a_model(tmp_path / "m")
+    with (tmp_path / "m" / WEIGHTS).open("r+b") as file:
+        file.truncate(1 << 40)  # a hole: it takes no room
+    refused(tmp_path / "m", "longer or shorter")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

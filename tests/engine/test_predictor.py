@@ -1,9 +1,11 @@
 import hashlib
+import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 
 from tests.engine.making import a_frame, a_model
 from usfm_studio.document.errors import OutOfMemory, WrongUsage
@@ -207,7 +209,16 @@ def test_the_disk_keeps_what_was_used_last_and_stays_below_its_limit(tmp_path):
     assert cache.get(a_key("0")) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"USFMEMB1", b"x" * 3000])
+def an_embedding_file(**tensors):
+    body = save(tensors)
+    return b"USFMEMB1" + zlib.crc32(body).to_bytes(4, "little") + body
+
+
+FOREIGN = an_embedding_file(stride_8=torch.zeros(1, 1, 1, 1))
+ODD = an_embedding_file(pooled=torch.zeros(1, 1), other=torch.zeros(1))
+
+
+@pytest.mark.parametrize("content", [b"", b"USFMEMB1", b"x" * 3000, FOREIGN, ODD], ids=range(5))
 def test_a_torn_file_is_a_miss_and_goes_away(tmp_path, content):
     EmbeddingCache(tmp_path).put(a_key("a"), some_features())
     (path,) = tmp_path.glob("*/*.emb")

@@ -62,13 +62,3 @@ class Encoded:
 
     key: str
     pooled: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """What a run may take: wall seconds, a device (auto, cpu, cuda, cuda:N, mps), threads, and its seed."""
-
-    seconds: float
-    device: str = "auto"
-    threads: int | None = None
-    seed: int = 0

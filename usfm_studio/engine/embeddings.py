@@ -113,7 +113,7 @@ class EmbeddingCache:
             features = _parsed(path.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, SafetensorError):
+        except (OSError, ValueError, LookupError, SafetensorError):
             with contextlib.suppress(OSError):
                 path.unlink()
             return None

@@ -57,9 +57,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Preparation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a frame comes in and what is done with the answer; all of it chosen in training.
 
-    `placement` is one of `placement.MODES`. `mask_temperature` divides the mask logits. `keep_largest`,
-    `fill_holes` and `min_area_px` (native pixels) are applied to each segment in that order. `flip_average` averages
-    the answer with that of the mirrored frame. `predicted_dice` has a line by segment value (as text), or none.
+    `placement` is one of `placement.MODES`. `mask_temperature` divides the mask logits. Of each segment, parts under
+    `min_area_px` (native pixels) go, with `keep_largest` all but the largest; then `fill_holes`. `flip_average`
+    averages the answer with that of the mirrored frame. `predicted_dice` has a line by segment value (as text), or none.
     """
 
     placement: Literal["keep", "box", "squeeze"] = "keep"

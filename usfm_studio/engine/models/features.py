@@ -46,12 +46,6 @@ class Encoder(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Features:
         """Features of grey (C = 1) or three equal channels (C = 3), float 0..1; H and W multiples of 32."""
 
-    def freeze_statistics(self) -> None:
-        """Keep the statistics of normalisation layers as they are (call after `train()`)."""
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-
 
 def pool_maps(maps: Sequence[Tensor]) -> Tensor:
     """Mean and maximum over space of each map, one after the other: (B, 2 * sum of C)."""

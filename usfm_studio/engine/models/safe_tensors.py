@@ -46,8 +46,12 @@ def read_tensors(path: Path, digest: str, expected: Mapping[str, tuple[int, ...]
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            entries = _read_header(file.read(8), file.read(HEADER_MOST + 1), size)
+            length = file.read(8)
+            entries = _read_header(length, file.read(HEADER_MOST + 1), size)
             _compare(entries, expected)
+            end = max((entry.data_offsets[1] for entry in entries.values()), default=0)
+            if size != 8 + int.from_bytes(length, "little") + end:
+                raise bad("its weights file is longer or shorter than its header says")
             file.seek(0)
             content = file.read()
     except OSError as error:
