@@ -59,7 +59,7 @@ class Preparation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     `placement` is one of `placement.MODES`. `mask_temperature` divides the mask logits. Of each segment, parts under
     `min_area_px` (native pixels) go, with `keep_largest` all but the largest; then `fill_holes`. `flip_average`
-    averages the answer with that of the mirrored frame. `predicted_dice` has a line by segment value (as text), or none.
+    averages the answer with that of the mirrored frame. `predicted_dice`: a line by segment value (as text), or none.
     """
 
     placement: Literal["keep", "box", "squeeze"] = "keep"
