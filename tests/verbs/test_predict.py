@@ -90,6 +90,22 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_done(houses, tmp_path, out
     assert len(result.failed) == 2
 
 
+def test_a_name_that_no_result_can_have_keeps_no_other_file_from_its_result(houses, tmp_path, out):
+    images = stills(tmp_path / "images", 1)
+    names = {"n" * 251: True, "m" * 252: False, "back\\slash": False, "ü" * 120: True}
+    for name in names:
+        (images / name).write_bytes(png_bytes(grey(len(name), 20, 70)))
+    result = predict(houses(), out, a_segmenter(tmp_path), images)
+    written = {p.stem for p in out.glob("*.png")}
+    assert written == {"im0001", *(name for name, fits in names.items() if fits)}
+    assert {failure.path.rpartition("/")[2] for failure in result.failed} == {
+        n for n, fits in names.items() if not fits
+    }
+    assert not list(out.glob(".*"))
+    labels = a_segmenter(tmp_path / "other", task="labels", labels=("benign", "malignant"))
+    assert not predict(houses(labels={"benign": 1.0}), tmp_path / "alone", labels, images).failed
+
+
 def test_a_model_gives_only_what_it_learned(houses, tmp_path, out):
     images = stills(tmp_path / "images", 1)
     with pytest.raises(Unsupported, match="It can give masks, probabilities"):

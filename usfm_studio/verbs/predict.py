@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,8 @@ from usfm_studio.verbs.shelf import read_card, resolve_model
 from usfm_studio.verbs.steps import Event, Failure, Steps, answer, progress
 
 BATCH = 4
+LONGEST_NAME = 255
+"""Bytes of a file's name that the usual drives take."""
 KINDS = ("masks", "labels", "probabilities", "enhanced")
 WRITTEN = ("*.png", "*.npz", "labels.csv", "schema.toml")
 ABLE: Mapping[str, tuple[str, ...]] = {
@@ -77,7 +80,7 @@ def run(arguments: PredictArguments, house: House) -> Steps[PredictResult]:
     _refuse_file(arguments.out)
     for name in WRITTEN:
         sweep_beside(arguments.out, name)
-    jobs, failed = yield from _jobs(arguments, house)
+    jobs, failed = yield from _jobs(arguments, house, kind)
     yield from answer(house.engine.warm(model))
     work = _Work(house, model, card, kind, arguments.out, failed)
     began = monotonic()
@@ -163,7 +166,7 @@ def _refuse_file(out: Path) -> None:
         raise WrongUsage(f"Nothing was written to {out.name}", "it is a file", "Name a folder with --out.")
 
 
-def _jobs(arguments: PredictArguments, house: House) -> Steps[tuple[list[_Job], list[Failure]]]:
+def _jobs(arguments: PredictArguments, house: House, kind: str) -> Steps[tuple[list[_Job], list[Failure]]]:
     jobs: list[_Job] = []
     failed: list[Failure] = []
     taken: dict[str, str] = {}
@@ -172,7 +175,11 @@ def _jobs(arguments: PredictArguments, house: House) -> Steps[tuple[list[_Job], 
         for file in files:
             found = _jobs_of(file)
             other = next((taken[job.stem] for job in found if job.stem in taken), None)
-            if other is not None:
+            unfit = next((why for job in found if kind != "labels" and (why := _unfit(job.stem))), None)
+            if unfit is not None:
+                error = f"Nothing was predicted for {_name(file)}: {unfit}. Rename it."
+                failed.append(Failure(path=file.shown_path, error=error))
+            elif other is not None:
                 error = f"Nothing was predicted for {_name(file)}: {other} has the same name. Predict it apart."
                 failed.append(Failure(path=file.shown_path, error=error))
             elif not found:
@@ -184,6 +191,15 @@ def _jobs(arguments: PredictArguments, house: House) -> Steps[tuple[list[_Job], 
 
     yield from describe(house, images_of(arguments.inputs), take, digest=False)
     return jobs, failed
+
+
+def _unfit(stem: str) -> str | None:
+    """Why a result cannot be called so; None where it can."""
+    if stem in ("", ".", "..") or any(mark in stem for mark in "/\\\0"):
+        return "a result cannot have its name"
+    if len(os.fsencode(stem)) + len(".png") > LONGEST_NAME:
+        return "its name is too long for a result's"
+    return None
 
 
 def _jobs_of(file: FileDescription) -> list[_Job]:

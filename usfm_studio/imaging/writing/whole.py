@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 
 from usfm_studio.document.errors import DiskFull, StudioError, WrongUsage
 
+ROOMY = 200
+"""Bytes of a file's name that leave room for more: drives take 255."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
@@ -64,7 +67,7 @@ def put(path: Path, content: bytes) -> None:
 
 def put_whole(path: Path, content: bytes) -> None:
     """Write one file into a folder in use: beside, then renamed. Raises DiskFull or StudioError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside = path.with_name(_beside(path))
     with translated(f"Could not write {path.name}"):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +75,13 @@ def put_whole(path: Path, content: bytes) -> None:
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> str:
+    """A name for what is not finished, where the file's own has no room for more with a name that keeps its ending."""
+    long = len(os.fsencode(path.name)) > ROOMY
+    name = f"{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}{path.suffix}" if long else path.name
+    return f".{name}.{os.getpid()}.tmp"
 
 
 def _place(beside: Path, out: Path) -> None:
