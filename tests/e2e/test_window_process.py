@@ -97,7 +97,7 @@ class Program:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
-    """Four heads, a loop and a breast, and a model that proposes for heads."""
+    """Four heads, a loop and a neck, and a model that proposes for heads."""
     home = tmp_path_factory.mktemp("window")
     with House() as house:
         house.opened = Project.create(home / "project", SCHEMA)

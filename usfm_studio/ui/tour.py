@@ -21,7 +21,7 @@ from PySide6.QtCore import QEventLoop, QTimer
 from usfm_studio.document.errors import StudioError
 from usfm_studio.document.frame import Frame
 from usfm_studio.ui.job import Job
-from usfm_studio.ui.shell.app import application_for_window, ms_since_process_start, open_window
+from usfm_studio.ui.shell.app import application_for_window, ms_since_process_start, open_window, settle_in
 from usfm_studio.ui.shell.settings import SettingsStore
 from usfm_studio.ui.shell.watchdog import Watchdog
 from usfm_studio.ui.shell.window import Window
@@ -80,12 +80,12 @@ def play(out: Path, *, keep: bool = False, seed: int = 0, device: str = "auto") 
     shutil.rmtree(out / "exports", ignore_errors=True)
     application_for_window()
     window = open_window(SettingsStore(out / "settings"), Options(device=device, seed=seed))
-    sweeper = Sweeper(window)
     tour = Tour(window, out)
     try:
         tour.play(project)
     finally:
-        sweeper.stop()
+        if tour.sweeper is not None:
+            tour.sweeper.stop()
         window.session.shut_down(discard=True)
         window.session.opening.wait(CLOSED_S)
         window.store.close()
@@ -108,6 +108,7 @@ class Tour:
         self.pictures = Pictures(window, out, self.watchdog)
         self.hand: Hand | None = None
         self.labelled: set[str] = set()
+        self.sweeper: Sweeper | None = None
 
     def play(self, project: Path) -> None:
         """All steps in order."""
@@ -164,6 +165,7 @@ class Tour:
         self.window.show()
         self.wait(lambda: bool(painted), 30, "the first paint")
         self.summary.startup_ms = round(painted[0], 1)
+        self.sweeper = settle_in(self.window)
         self.watchdog.start()
         self.rest(0.2)
         self.pictures.take("start")

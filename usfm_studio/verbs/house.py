@@ -90,8 +90,8 @@ class House:
         if self._engine is None:
             from usfm_studio.engine.client import Engine
 
-            options = self.options
-            self._engine = Engine(device=options.device, cache_folder=self.cache_folder, threads=options.threads)
+            options, cache = self.options, self.cache_folder if self.opened is not None else None
+            self._engine = Engine(device=options.device, cache_folder=cache, threads=options.threads)
             self._engine.start()
         elif self.opened is not None:
             self._engine.keep_in(self.cache_folder)

@@ -22,16 +22,16 @@ from usfm_studio.project.project import Project
 from usfm_studio.ui.session import Session
 
 ROWS, COLUMNS = 60, 100
-HEAD, BREAST = "HEAD", "BREAST"
+HEAD, NECK = "HEAD", "NECK"
 STILLS, LOOP, LESION = 4, 4, 5
-"""Rows 0 to 3 are stills of heads of four subjects, row 4 a loop, row 5 a breast image."""
+"""Rows 0 to 3 are stills of heads of four subjects, row 4 a loop, row 5 an image of a neck."""
 FRAMES = 8
 SCHEMA = Schema(
     segments=(
         Segment(value=1, name="Head", exam=HEAD),
         Segment(value=2, name="Midline", exam=HEAD),
         Segment(value=3, name="Cavum", exam=HEAD),
-        Segment(value=4, name="Lesion", exam=BREAST),
+        Segment(value=4, name="Lesion", exam=NECK),
     ),
     labels=(Label(name="good", exam=HEAD), Label(name="poor", exam=HEAD)),
 )
@@ -45,14 +45,14 @@ SIGNALS = (
 
 
 def write_images(folder: Path) -> Path:
-    """Four heads, a loop of heads of a fifth subject, and a breast; a bright disc in each."""
+    """Four heads, a loop of heads of a fifth subject, and a neck; a bright disc in each."""
     for number in range(1, 7):
         frames = FRAMES if number == 5 else 1
         pixels = np.stack([_disc(number, frame) for frame in range(frames)])
         ds = a_dataset(
             pixels if frames > 1 else pixels[0], frames=frames, SOPInstanceUID=f"1.2.3.{number}",
             StudyInstanceUID=f"1.2.4.{number}", PatientID=f"P{number}", InstanceNumber=number,
-            BodyPartExamined=BREAST if number == 6 else HEAD,
+            BodyPartExamined=NECK if number == 6 else HEAD,
         )  # fmt: skip
         a_file(folder, ds, name=f"im{number}.dcm")
     return folder

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.ui.session.desk import BREAST, HEAD, LESION, LOOP, crown
+from tests.ui.session.desk import HEAD, LESION, LOOP, NECK, crown
 from usfm_studio.document.annotation import State
 from usfm_studio.ui import learning as learning_module
 from usfm_studio.verbs.finetune import FinetuneArguments
@@ -191,7 +191,7 @@ def test_readiness_follows_every_decision(desk):
     desk.session.undo()
     assert (learning.readiness.frames, learning.readiness.frames_empty) == (3, 0)
     desk.go(LESION)
-    assert (learning.readiness.exam, learning.readiness.frames) == (BREAST, 0)
+    assert (learning.readiness.exam, learning.readiness.frames) == (NECK, 0)
     desk.go(LOOP)
     assert (learning.readiness.exam, learning.readiness.frames) == (HEAD, 3)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.session.desk import BREAST, FRAMES, HEAD, LESION, LOOP
+from tests.ui.session.desk import FRAMES, HEAD, LESION, LOOP, NECK
 from usfm_studio.document.annotation import State
 from usfm_studio.document.edit import ReplaceInstances, ReplaceSchema
 from usfm_studio.document.frame import Frame
@@ -159,11 +159,11 @@ def test_counts_and_the_suggested_item(desk):
     desk.go(3)
     assert session.navigation.suggested_row == 4
     desk.go(LOOP)
-    assert session.navigation.suggested_row == 1  # a head rather than the breast that comes next
+    assert session.navigation.suggested_row == 1  # a head rather than the neck that comes next
     session.navigation.next_open()
     assert desk.row == 1
     desk.go(LESION)
-    assert session.navigation.suggested_row == 1  # no other breast waits
+    assert session.navigation.suggested_row == 1  # no other neck waits
 
 
 def test_files_that_come_and_go_leave_the_person_where_she_is(desk):
@@ -188,7 +188,7 @@ def test_the_chosen_segment_fits_the_kind_of_image(desk):
     desk.go(1)
     assert (session.exam, session.segment) == (HEAD, 2)
     desk.go(LESION)
-    assert (session.exam, session.segment) == (BREAST, 4)
+    assert (session.exam, session.segment) == (NECK, 4)
     assert [s.name for s in session.schema.segments] == ["Lesion"]
     desk.go(0)
     assert session.segment == 1
@@ -218,7 +218,7 @@ def test_two_kinds_of_images_may_have_a_segment_of_one_name(desk):
     desk.session.reviewing.add_segment("Cyst")
     values = [s.value for s in desk.session.schema.segments]
     assert desk.session.segment == values[-1]
-    assert desk.session.schema.segment(desk.session.segment).exam == BREAST
+    assert desk.session.schema.segment(desk.session.segment).exam == NECK
 
 
 def test_another_schema_may_sort_the_images_otherwise(desk):

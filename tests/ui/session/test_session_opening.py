@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from tests.children.support import ROOT
-from tests.ui.session.desk import BREAST, HEAD, LESION, LOOP, Desk, crown
+from tests.ui.session.desk import HEAD, LESION, LOOP, NECK, Desk, crown
 from usfm_studio.document.annotation import State
 from usfm_studio.document.errors import ProjectBusy
 from usfm_studio.document.frame import FrameId
@@ -402,7 +402,7 @@ def test_a_damaged_mask_is_told_once_and_cannot_be_painted_over(desk, folder):
 
 def test_the_exam_of_another_project_does_not_linger(desk, tmp_path):
     desk.go(LESION)
-    assert desk.session.exam == BREAST
+    assert desk.session.exam == NECK
     desk.open(tmp_path / "second")
     assert desk.session.exam == ""
     assert desk.session.schema.segments == ()

@@ -39,7 +39,7 @@ def test_every_frame_that_nobody_touched_gets_a_proposal(awake, tmp_path):
     mask = desk.project.proposal(desk.frame(0)).mask.to_array()
     assert mask[30, 35] == 1
     assert mask[0, 0] == 0
-    assert proposed(desk, "BREAST") == []
+    assert proposed(desk, "NECK") == []
     desk.quiet()
     assert desk.session.navigation.items[LOOP].subtitle == f"8 frames · {FRAMES} proposed"
     assert {notice.kind for notice in desk.notices} <= {"info"}

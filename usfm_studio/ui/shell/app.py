@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from time import time
 
 import psutil
@@ -15,6 +13,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from usfm_studio.children import log
+from usfm_studio.ui.ahead import Ahead
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell.rooms import Rooms
 from usfm_studio.ui.shell.settings import SettingsStore, apply_scale, config_folder
@@ -23,8 +22,6 @@ from usfm_studio.ui.shell.window import Window
 from usfm_studio.ui.sweeping import Sweeper
 from usfm_studio.ui.work_canvas import work_canvas
 from usfm_studio.verbs.house import Options
-
-ROOMS = ("cv2", "usfm_studio.ui.review.inspector", "usfm_studio.ui.worklist.drawer", "usfm_studio.ui.worklist.timeline")
 
 
 def main(project: Path | None = None) -> int:
@@ -51,16 +48,19 @@ def _run(then: Callable[[Window], object]) -> int:
 
 
 def _begin(window: Window, then: Callable[[Window], object]) -> None:
-    Thread(target=_import_rooms, name="imports", daemon=True).start()
-    window.session.opened.connect(Sweeper(window).leave_out)
+    settle_in(window)
     then(window)
     window.session.start_engine()
 
 
-def _import_rooms() -> None:
-    """What the page for work needs, read from the disk while the project is: the window only puts it together."""
-    for name in ROOMS:
-        import_module(name)
+def settle_in(window: Window) -> Sweeper:
+    """What can wait for the first paint, and need not wait for a project."""
+    ahead = Ahead(window.rooms, window.session)
+    window.rooms = ahead.rooms
+    ahead.start()
+    sweeper = Sweeper(window)
+    window.session.opened.connect(sweeper.leave_out)
+    return sweeper
 
 
 def application_for_window() -> QApplication:
