@@ -63,7 +63,9 @@ class Learner:
         self.material, self.device, self.talk, self.folder = material, device, talk, folder
         self.recipe, self.clock = material.recipe, talk.clock
         self.kept_at = -np.inf
+        self.may_keep = True
         self.peeks = list(PEEK_AT)
+        self.whole = Stage(self.clock, self.clock.seconds)
         self.learned = Learned(net=None)
         if self.recipe.masks:
             self.fitter = self._fitter()
@@ -85,24 +87,28 @@ class Learner:
         sides = self.material.sides
         if not self.recipe.masks:
             return self._labels_alone()
+        parts = len(set(sides.folds.values())) + 1
+        self.whole = Stage(self.clock, end_s, self.recipe.max_steps and self.recipe.max_steps * parts)
         if sides.kind == CROSS_FITTED:
             return self._crosswise(end_s, frame_s)
         until = end_s
-        if self.material.standalone and sides.kind == HELD_OUT:
+        if self.material.refits:
             until = self.clock.gone_s + BEFORE_HOLDOUT * (end_s - self.clock.gone_s)
         self._fit(sides.train, self.recipe.rates, until, seed=0)
         self.keep(self.fitter.net)
-        self._fit_labels()
+        self._fit_labels(sides.train)
         self.learned.answers = self._ask(self.material.tested)
         return self.learned
 
     def learn_on(self, end_s: float) -> None:
         """A standalone run's last part: the scored model learns on from everyone."""
-        everyone = tuple(dict.fromkeys((*self.material.sides.train, *self.material.sides.tested)))
-        if not self.recipe.masks or self.talk.stopped():
+        if self.talk.stopped():
             return
-        self.fitter.place(self._placed(everyone))
-        self._fit(everyone, self.recipe.rates, end_s, seed=len(everyone))
+        everyone = self.material.everyone
+        if self.recipe.masks:
+            self.fitter.place(self._placed(everyone))
+            self._fit(everyone, self.recipe.rates, end_s, seed=len(everyone))
+        self._fit_labels(everyone)
 
     def keep(self, net: MaskNet, findings: Findings | None = None) -> None:
         """Write the model as it stands, in one step."""
@@ -125,22 +131,24 @@ class Learner:
             self.fitter.begin_anew()
             if not self._fit(others, self.recipe.member_rates, until - frame_s * len(tested), seed=number):
                 break
+            self.may_keep = False  # the next member is no better than this one until it is through
             members.append(on_cpu(self.fitter.net.decoder))
             learned.answers.extend(self._ask(tested))
             rows |= self._rows(self.material.of(self.material.labelled, unseen))
-            self._say_score(number)
+            self._say_score()
         self.fitter.take(mean_of(members))
         self.keep(self.fitter.net)
+        self.may_keep = True
         if not self.talk.stopped():
             self._fit(sides.train, self.recipe.rates, end_s, seed=0)
         learned.rules = rules_from(self.material.snapshot, self.material.masked, learned.answers, self.recipe.segments)
         learned.answers = after_rules(self.material.snapshot, self.material.masked, learned.answers, learned.rules)
-        self._fit_labels(rows)
+        self._fit_labels(sides.train, rows)
         learned.answers.labelled = self._left_out()
         return learned
 
     def _labels_alone(self) -> Learned:
-        self._fit_labels()
+        self._fit_labels(self.material.sides.train)
         crosswise = self.material.sides.kind == CROSS_FITTED
         if crosswise:
             self.learned.answers.labelled = self._left_out()
@@ -156,7 +164,8 @@ class Learner:
             self.learned.tuned = True
 
         def on_step(step: int, loss: float, average: Average) -> None:
-            self.talk.step(step, stage.expected_steps, loss)
+            self.whole.steps += 1
+            self.talk.step(self.whole.steps, self.whole.expected_steps, loss)
             self._keep_at_times(average, stage)
 
         self.fitter.fit(subjects, rates, stage, seed, on_step=on_step, stop=self.talk.stopped)
@@ -171,7 +180,8 @@ class Learner:
     def _keep_at_times(self, average: Average, stage: Stage) -> None:
         """Now and then, the average so far goes to disk; and in long runs the holdout is looked at, for the curve."""
         self.talk.check_end()
-        due = self.clock.gone_s - max(self.kept_at, stage.begin_s) > max(KEEP_LEAST_S, KEEP_SHARE * self.clock.seconds)
+        pause = max(KEEP_LEAST_S, KEEP_SHARE * self.clock.seconds)
+        due = self.may_keep and self.clock.gone_s - max(self.kept_at, stage.begin_s) > pause
         peek = bool(self.peeks) and stage.progress >= self.peeks[0] and self.material.sides.kind == HELD_OUT
         if peek:
             self.peeks.pop(0)
@@ -183,18 +193,18 @@ class Learner:
         if due:
             self.keep(self.twin)
         if peek:
-            self._peek(stage.steps)
+            self._peek()
 
-    def _peek(self, step: int) -> None:
+    def _peek(self) -> None:
         card = card_of(self._as_it_is(), self.material.identity)
         predictor = Predictor(in_memory(card, self.twin, self.learned.head), self.device)
         some = [s for s in self.material.tested if s.masked][:PEEK_FRAMES]
         answers = ask(predictor, self.material.snapshot, some, self.material.values)
-        self.talk.holdout(_mean(answers), step)
+        self.talk.holdout(_mean(answers), self.whole.steps)
 
-    def _say_score(self, step: int) -> None:
+    def _say_score(self) -> None:
         if self.learned.answers.by_stem:
-            self.talk.holdout(_mean(self.learned.answers), step)
+            self.talk.holdout(_mean(self.learned.answers), self.whole.steps)
 
     def _ask(self, samples: Sequence[Sample]) -> Answers:
         predictor = Predictor(self._model(), self.device)
@@ -224,9 +234,9 @@ class Learner:
         fit = self.learned.label_fit
         return 1.0 if fit is None else fit.temperature
 
-    def _fit_labels(self, rows: Rows | None = None) -> None:
-        """Fit the label head on the training subjects' frames; `rows` are summaries already at hand, by stem."""
-        training = self.material.of(self.material.labelled, self.material.sides.train)
+    def _fit_labels(self, subjects: Sequence[str], rows: Rows | None = None) -> None:
+        """Fit the label head on these subjects' frames; `rows` are summaries already at hand, by stem."""
+        training = self.material.of(self.material.labelled, subjects)
         if not self.recipe.labels or not training:
             return
         known = rows or {}

@@ -38,6 +38,16 @@ class Material:
         return tuple(s for s in self.samples if s.subject in wanted)
 
     @property
+    def everyone(self) -> tuple[str, ...]:
+        """All subjects, trained or tested."""
+        return tuple(dict.fromkeys((*self.sides.train, *self.sides.tested)))
+
+    @property
+    def refits(self) -> bool:
+        """True where the final model learns from the holdout too, after it was scored."""
+        return self.standalone and self.sides.kind == HELD_OUT
+
+    @property
     def values(self) -> tuple[int, ...]:
         """The segment values that count."""
         return self.recipe.segments

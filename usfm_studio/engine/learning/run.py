@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,8 +90,8 @@ class Run:
         self.talk.stage("comparing")
         champion = self.order.champion
         judgement = judge(work, learned.answers, champion, self.device, note=self.talk.note, check=self.talk.check_end)
-        if work.standalone and work.sides.kind == HELD_OUT:
-            learner.learn_on(self.clock.seconds - CAUTION * WRITING_S)
+        if work.refits:
+            learner.learn_on(self.clock.seconds - CAUTION * (WRITING_S + self._labels_s(work, frame_s)))
         self.talk.check_end()
         self.talk.stage("writing")
         return self._write(work, learned, judgement)
@@ -100,9 +101,11 @@ class Run:
         frames = 0 if work.sides.kind == CROSS_FITTED else len(work.tested)
         if self.order.champion is not None:
             frames += len(work.tested)
-        labels = len(work.labelled) * frame_s + LABELS_S if work.labelled else 0.0
-        needed = CAUTION * (frames * frame_s + labels + WRITING_S)
+        needed = CAUTION * (frames * frame_s + self._labels_s(work, frame_s) + WRITING_S)
         return min(max(needed, RESERVE * self.clock.seconds), MOST_RESERVED * max(0.0, self.clock.left_s))
+
+    def _labels_s(self, work: Material, frame_s: float) -> float:
+        return len(work.labelled) * frame_s + LABELS_S if work.labelled else 0.0
 
     def _write(self, work: Material, learned: Learned, judgement: Judgement) -> dict[str, Any]:
         comparison = _comparison(work, judgement)
@@ -112,7 +115,8 @@ class Run:
             preparation=_preparation(work, learned),
             temperature=1.0 if learned.label_fit is None else learned.label_fit.temperature,
         )
-        card = card_of(work.recipe, work.identity, found)
+        identity = replace(work.identity, train_subjects=work.everyone) if work.refits else work.identity
+        card = card_of(work.recipe, identity, found)
         written = write_model(self.folder.model, card, learned.net, learned.head, tuned=learned.tuned)
         return self._body(work, learned, judgement, written)
 
@@ -130,6 +134,7 @@ class Run:
             "data_digest": work.snapshot.digest,
             "seed": self.order.seed,
             "task": work.recipe.task,
+            "refitted_on_all": work.refits,
             "scores": scores.values,
             "p": verdict.p,
             "share_above": verdict.share_above,
@@ -186,6 +191,5 @@ def _comparison(work: Material, judgement: Judgement) -> dict[str, Any]:
     scores = {subject_code(s): round(score, 6) for s, score in judgement.challenger.items()}
     key = "cross_fitted" if work.sides.kind == CROSS_FITTED else "held_out"
     verdict = {"promoted": judgement.verdict.promoted, "reason": judgement.verdict.reason}
-    learned_on = work.standalone and work.sides.kind == HELD_OUT
-    after = {"learned_from_holdout_afterwards": True} if learned_on else {}
+    after = {"learned_from_holdout_afterwards": True} if work.refits else {}
     return {**fields, **verdict, key: scores, **after}
