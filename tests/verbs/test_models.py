@@ -75,6 +75,23 @@ def test_where_several_exams_have_a_model_rollback_wants_to_know_which(houses, t
         act(house, "rollback", exam="HEAD")
 
 
+def test_a_model_from_elsewhere_proposes_for_the_exam_whose_segments_it_knows(houses, tmp_path):
+    schema = Schema(segments=tuple(Segment(value=n, name=e, exam=e) for n, e in enumerate(("HEAD", "BREAST"), 1)))
+    house = houses(a_project(tmp_path / "p", schema=schema))
+    for name, card, exam in (
+        ("a", {"segments": {1: "head"}}, "HEAD"),
+        ("b", {"segments": {1: "Mass"}, "exam": "breast"}, "BREAST"),
+        ("c", {"segments": {1: "Head", 2: "Breast"}}, ""),
+        ("d", {"segments": {1: "Mass"}, "exam": "LIVER"}, "LIVER"),
+    ):
+        act(house, "promote", a_shelf_model(tmp_path / name, name.encode(), name=name, **card))
+        assert read_card(tmp_path / name).digest == house.project.champions()[exam]
+    act(house, "promote", tmp_path / "c", exam="head")
+    assert house.project.champions()["HEAD"] == read_card(tmp_path / "c").digest
+    with pytest.raises(WrongUsage, match="HEAD, BREAST"):
+        act(house, "promote", tmp_path / "c", exam="FOOT")
+
+
 def test_promoting_a_model_from_elsewhere_brings_it_onto_the_shelf(house, tmp_path):
     model = a_shelf_model(tmp_path / "m", name="From afar")
     assert in_use(act(house, "promote", model)) == ["From afar"]

@@ -208,7 +208,7 @@ def evaluate(call: Shared, model: str, data: Path, folds: int | None, fold: int 
 @click.argument("model", required=False)
 @click.option("--project", type=FOLDER, default=None, help="The project's shelf; without it, the shipped models.")
 @click.option("--out", type=FOLDER, default=None, help="Where an exported (or, without --project, imported) one goes.")
-@click.option("--exam", default=None, help="For rollback: the body part whose model goes back.")
+@click.option("--exam", default=None, help="For promote and rollback: the body part that the model proposes for.")
 @shared
 def models(call: Shared, act: str, model: str | None, project: Path | None, out: Path | None, exam: str | None) -> int:
     """List, show and move models, and choose which one proposes.

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import sys
+import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +57,15 @@ def tell_error(what: str, why: str, hint: str, status: int, *, as_json: bool) ->
     """`error: WHAT: WHY. HINT` on standard error; with JSON the same as the one object on standard output."""
     text = (f"{what}: {why}" if why else what).rstrip(".")
     end = "" if text.endswith("?") else "."
-    sys.stderr.write(f"error: {text}{end}{f' {hint}' if hint else ''}\n")
+    sys.stderr.write(f"error: {one_line(f'{text}{end}')}{f' {one_line(hint)}' if hint else ''}\n")
     if as_json:
         print_line({"event": "error", "what": what, "why": why, "hint": hint, "status": status})
     return status
+
+
+def one_line(text: str) -> str:
+    """Text that may hold a stranger's words (a file's or a model's name), unable to move or colour the terminal."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in text)
 
 
 def _writes_unicode() -> bool:

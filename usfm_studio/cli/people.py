@@ -7,8 +7,10 @@ from pathlib import PurePath
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as unmarked
 from rich.table import Table
+
+from usfm_studio.cli.output import one_line
 
 Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], str]]
@@ -18,6 +20,11 @@ WIDE = 160
 """Columns where the output goes to a file or another program."""
 QUIET = frozenset({"event", "settings", "comparison", "paths", "per_image", "per_subject", "failed"})
 """Fields for programs alone."""
+
+
+def escape(text: str) -> str:
+    """Text as it is: neither markup nor codes for the terminal."""
+    return unmarked(one_line(text))
 
 
 def show_for_people(body: Mapping[str, Any]) -> None:

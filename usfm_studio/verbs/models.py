@@ -23,7 +23,10 @@ FOREIGN = {".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".pkl", ".bin"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsArguments:
-    """`act` is one of ACTS; `model` is M of the contract; `out` is for export and import; `exam` for rollback."""
+    """`act` is one of ACTS; `model` is M of the contract.
+
+    `out` is for export and import, `exam` for promote and rollback.
+    """
 
     act: str
     model: str | None = None
@@ -121,7 +124,7 @@ def _promote(arguments: ModelsArguments, house: House) -> Steps[ModelsResult]:
         raise Unsupported("This model cannot propose", "it is an encoder", "Choose a model made by fine-tuning.")
     if card.digest not in {c.digest for c in project.models.cards()}:
         card = yield Apart(lambda: project.models.import_model(path))
-    edit = promotion(project, card)
+    edit = promotion(project, card, arguments.exam)
     if edit is not None:
         yield _applied(project, edit)
     return ModelsResult(models=_all(house))
@@ -144,12 +147,39 @@ def _applied(project: Project, edit: SetChampion) -> Event:
     return Event("applied", {"edit": edit})
 
 
-def promotion(project: Project, card: ModelCard) -> SetChampion | None:
-    """The edit that lets this model propose for its exam group; None where it does already."""
-    before = project.models.champion(card.exam)
+def promotion(project: Project, card: ModelCard, exam: str | None = None) -> SetChampion | None:
+    """The edit that lets this model propose for an exam group (left out: its own); None where it does already.
+
+    Raises WrongUsage for a group that the project does not know.
+    """
+    group = exam_for(project, card) if exam is None else _known(project, exam)
+    before = project.models.champion(group)
     if before == card.digest:
         return None
-    return SetChampion(name=f"Use {card.name}", exam=card.exam, before=before, after=card.digest)
+    return SetChampion(name=f"Use {card.name}", exam=group, before=before, after=card.digest)
+
+
+def exam_for(project: Project, card: ModelCard) -> str:
+    """The exam group of the project that a model is for: its card's, letter case apart, else the one whose segments or
+    labels it knows by name (a model from elsewhere names no group of ours).
+    """
+    schema = project.schema
+    same = next((exam for exam in schema.exams if exam.casefold() == card.exam.casefold()), None)
+    if same is not None:
+        return same
+    names = {name.strip().casefold() for name in (*card.segments.values(), *card.labels)}
+    named = [(item.name, item.exam) for item in schema.segments] + [(item.name, item.exam) for item in schema.labels]
+    known = {exam for name, exam in named if name.strip().casefold() in names}
+    return known.pop() if len(known) == 1 else card.exam
+
+
+def _known(project: Project, exam: str) -> str:
+    groups = ("", *project.schema.exams)
+    found = next((group for group in groups if group.casefold() == exam.casefold()), None)
+    if found is None:
+        shown = ", ".join(group for group in groups if group) or "none apart"
+        raise WrongUsage(f"There is no exam {exam}", f"the project's label schema knows {shown}")
+    return found
 
 
 def going_back(project: Project, exam: str | None = None) -> SetChampion:
@@ -158,7 +188,7 @@ def going_back(project: Project, exam: str | None = None) -> SetChampion:
     Where there is no parent, no model of the project proposes. Raises NotFound where none is in use, WrongUsage where
     several groups have one and none is named.
     """
-    groups = (exam,) if exam is not None else ("", *project.schema.exams)
+    groups = (_known(project, exam),) if exam is not None else tuple(project.champions())
     used = {group: digest for group in groups if (digest := project.models.champion(group)) is not None}
     if not used:
         raise NotFound("There is no model to go back from", "none is in use", "Fine-tune first.")

@@ -24,7 +24,7 @@ def read_card(folder: Path) -> ModelCard:
     """The card of a model folder, its weights not looked at. Raises BadModel."""
     try:
         return _card(folder, (folder / CARD).stat().st_mtime_ns)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadModel(
             f"The model {folder.name} cannot be used", "its card is missing or malformed", "Copy the model again."
         ) from error
@@ -71,7 +71,7 @@ def resolve_model(name: str | None, project: Project | None = None) -> Path:
     if name and Path(name).is_file():
         raise BadModel(f"{Path(name).name} is not a model", "a model is a folder with card.json and its weights", "")
     if project is not None and name in (None, "champion"):
-        champions = {d for exam in ("", *project.schema.exams) if (d := project.models.champion(exam))}
+        champions = {digest for exam in project.champions() if (digest := project.models.champion(exam))}
         if len(champions) > 1:
             shown = ", ".join(sorted(digest[:8] for digest in champions))
             raise WrongUsage("More than one model is in use", f"one for each kind of image ({shown})", "Name one.")
