@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from usfm_studio.cli.output import show_result
+from usfm_studio.cli.output import show_result, tell_error
 from usfm_studio.cli.people import text_of
 from usfm_studio.cli.progress import Progress
 from usfm_studio.verbs.steps import Event, progress
@@ -121,3 +121,24 @@ def test_a_result_in_part_has_the_exit_status_3(capsys):
 )
 def test_values_are_words(value, text):
     assert text_of(value) == text
+
+
+HOSTILE = "x\x1b[31m\r\nerror: all is well\u202e\udce9"
+
+
+def test_a_strangers_words_neither_colour_the_terminal_nor_break_the_one_line(capsys):
+    assert tell_error(f"Could not read {HOSTILE}", HOSTILE, HOSTILE, 1, as_json=False) == 1
+    text = capsys.readouterr().err
+    assert text.splitlines() == [text.rstrip("\n")]
+    assert not {"\x1b", "\r", "\u202e"} & set(text)
+
+
+def test_nor_do_they_in_results(capsys):
+    @dataclass
+    class Named:
+        reason: str = HOSTILE
+        models: list = field(default_factory=lambda: [{"name": HOSTILE, "digest": "0" * 64}])
+        failed: list = field(default_factory=lambda: [{"path": HOSTILE, "error": HOSTILE}])
+
+    assert show_result(Named(), as_json=False) == 0
+    assert not {"\x1b", "\r", "\u202e"} & set(capsys.readouterr().out)

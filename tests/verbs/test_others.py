@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.verbs.making import a_data_folder, a_project, a_shelf_model, by_hand, kinds
-from usfm_studio.document.errors import ChildDied, DiskFull, Interrupted, NotFound, WrongUsage
+from tests.verbs.making import a_data_folder, a_project, a_shelf_model, a_still, by_hand, kinds
+from usfm_studio.document.errors import BadModel, ChildDied, DiskFull, Interrupted, NotFound, Unsupported, WrongUsage
 from usfm_studio.project.project import Project
 from usfm_studio.verbs import care, doctor, evaluate
 from usfm_studio.verbs.drive import drive
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.sample import SampleArguments, open_sample, sample_schema
 from usfm_studio.verbs.sample import run as fill_sample
+from usfm_studio.verbs.shelf import read_card
 
 
 @pytest.mark.usefixtures("fake_worker")
@@ -27,6 +28,28 @@ def test_evaluate_hands_the_folder_to_the_worker_and_its_scores_on(houses, tmp_p
     told = fields["told"]
     assert (told["model"], told["folds"], told["fold"]) == (str(model), 2, 1)
     assert not Path(told["snapshot"]).exists()
+
+
+@pytest.mark.usefixtures("fake_worker")
+def test_where_nothing_is_left_to_score_it_is_said_what_was_left_out(houses, tmp_path):
+    data = a_data_folder(tmp_path / "data", subjects=1)
+    (data / "images" / "s0.png").write_bytes(b"no picture")
+    a_still(data / "images")
+    model = a_shelf_model(tmp_path / "m", name="Nothing to score")
+    with pytest.raises(NotFound, match=r"no frame has masks; \d things .* left out, first: Could not read s0\.png"):
+        drive(evaluate.run(evaluate.EvaluateArguments(model=str(model), data=data), houses()))
+
+
+def test_an_encoder_is_not_scored(houses, tmp_path):
+    with pytest.raises(Unsupported, match="it is an encoder"):
+        drive(evaluate.run(evaluate.EvaluateArguments(model="usfm_lite0", data=tmp_path), houses()))
+
+
+def test_a_card_that_no_reader_can_hold_is_malformed(tmp_path):
+    model = a_shelf_model(tmp_path / "m")
+    (model / "card.json").write_text("[" * 100_000)
+    with pytest.raises(BadModel, match="malformed"):
+        read_card(model)
 
 
 def test_evaluate_wants_a_model_and_a_folder(houses, tmp_path):

@@ -15,6 +15,8 @@ import torch
 from usfm_studio.document.errors import WrongUsage
 
 FULL, HALF = "f32", "bf16"
+MOST_A_CORE = 2
+"""Threads a core that may be asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +54,11 @@ class Device:
 def choose_device(wanted: str = "auto", threads: int | None = None) -> Device:
     """The device for `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; tried with one small product. Raises WrongUsage.
 
-    `auto` takes a GPU that works, else the CPU. Sets torch's number of threads (all cores if None).
+    `auto` takes a GPU that works, else the CPU. Sets torch's number of threads (all cores if None,
+    never more than `MOST_A_CORE` a core: thousands would stop the machine).
     """
-    count = threads or usable_cores()
+    cores = usable_cores()
+    count = min(threads or cores, MOST_A_CORE * cores)
     torch.set_num_threads(count)
     for kind in _candidates(wanted):
         if kind == "cpu":

@@ -7,6 +7,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from usfm_studio.document.errors import NotFound, Unsupported
 from usfm_studio.engine.trainer_client import evaluate
 from usfm_studio.verbs import data_folder
 from usfm_studio.verbs.house import House
@@ -46,10 +47,14 @@ class EvaluateResult:
 def run(arguments: EvaluateArguments, house: House) -> Steps[EvaluateResult]:
     """Read the folder, predict each image and score it at its native size."""
     model = resolve_model(arguments.model, house.opened)
-    read_card(model)
+    if read_card(model).task == "encoder":
+        raise Unsupported("This model predicts nothing", "it is an encoder", "Name a model made by fine-tuning.")
     with scratch("evaluate") as folder:
         failed = yield from data_folder.read(house, arguments.data, folder / SNAPSHOT)
-        scores = yield from _score(arguments, house, model, folder / SNAPSHOT)
+        try:
+            scores = yield from _score(arguments, house, model, folder / SNAPSHOT)
+        except NotFound as error:
+            raise data_folder.naming(failed, error) from error
     return EvaluateResult(scores=scores, failed=failed)
 
 

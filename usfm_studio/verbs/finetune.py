@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -229,19 +229,11 @@ def _from_data(arguments: FinetuneArguments, house: House, end: float, running: 
         try:
             body = yield from _train(order, running)
         except NothingToLearn as error:
-            raise _naming(failed, error) from error
+            raise data_folder.naming(failed, error) from error
         out = arguments.out or Path(f"model-{str(body['model'])[:8]}")
         yield Apart(lambda: copy_model(Path(body["model_folder"]), out, replace=True))
     body["worst"] = [{k: v for k, v in row.items() if k not in ("new", "old")} for row in body.get("worst", [])]
     return _result(body, str(out), house.options.seed, failed)
-
-
-def _naming(failed: Sequence[Failure], error: NothingToLearn) -> NothingToLearn:
-    """The error with what was left out of the folder: it may be all that there was to learn from."""
-    if not failed:
-        return error
-    many = f"{len(failed)} things in the folder were left out, first: " if len(failed) > 1 else "left out was: "
-    return NothingToLearn(error.what, f"{error.why}; {many}{failed[0].error}", error.hint)
 
 
 def _refuse_place(out: Path | None) -> None:
