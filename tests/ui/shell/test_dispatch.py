@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit
 
 from tests.ui.shell.fakes import FakeSession
 from usfm_studio.ui.shell import dispatch
+from usfm_studio.ui.shell.keymap import Keymap
 from usfm_studio.ui.shell.keys import names_of
 
 CTRL, SHIFT, NONE = (
@@ -63,6 +64,17 @@ def test_commands_with_ctrl_work_from_a_text_field_but_undo_is_its_own(working):
     assert press(working, Qt.Key.Key_Z, CTRL) == []
     working.session.learning.__dict__["readiness"] = working.session.learning.readiness
     press(working, Qt.Key.Key_P, CTRL | SHIFT)
+    assert working.front.top_overlay is not None
+
+
+def test_a_capital_f_in_a_text_field_is_a_letter_and_f1_a_key(working):
+    working.use_keymap(Keymap({"view.fit": ["Shift+F"], "help.keys": ["Shift+F1"]}))
+    field = QLineEdit(working)
+    field.show()
+    field.setFocus()
+    QTest.keyClick(working.windowHandle(), Qt.Key.Key_F, SHIFT)
+    assert field.text().upper() == "F"
+    press(working, Qt.Key.Key_F1, SHIFT)
     assert working.front.top_overlay is not None
 
 

@@ -126,6 +126,14 @@ def test_a_clash_is_told_and_can_be_taken():
     assert taken.without(BY_ID["propose.here"]).keys(BY_ID["propose.here"]) == ("Y",)
 
 
+def test_keys_in_the_settings_that_are_none_are_passed_over():
+    """The file may have been changed by hand; the window opens all the same."""
+    keymap = Keymap({"edit.undo": ["", "Ctrl+", "+", "Ctrl+U"], "view.fit": [""], "gone.action": ["Ctrl+J"]})
+    assert keymap.keys(BY_ID["edit.undo"]) == ("Plus", "Ctrl+U")
+    assert keymap.keys(BY_ID["view.fit"]) == ()
+    assert set(keymap.overrides) == {"edit.undo", "view.fit"}
+
+
 def test_the_default_key_is_no_change():
     keymap = Keymap().with_keys(BY_ID["propose.here"], ("J",)).with_keys(BY_ID["propose.here"], ("Y",))
     assert keymap.overrides == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -33,6 +34,8 @@ _EDITING = frozenset(
     {f"Ctrl+{key}" for key in ("Z", "Y", "A", "C", "V", "X", "Left", "Right", "Up", "Down", "Backspace", "Del", "Home")}
     | {"Ctrl+Shift+Z", "Ctrl+Shift+Left", "Ctrl+Shift+Right", "Ctrl+End", "Shift+Del", "Ctrl+Insert"}
 )
+_COMMAND = re.compile(r"Ctrl\+.+|(Shift\+)?F\d+")
+"""Keys that are commands in a text field, too: they write nothing."""
 
 
 @dataclass(slots=True)
@@ -141,7 +144,7 @@ class Dispatcher(QObject):
             QTimer.singleShot(0, self._to_canvas)
             return False
         for name in names:
-            if name in _EDITING or not (name.startswith(("Ctrl+", "F", "Shift+F")) and len(name) > 1):
+            if name in _EDITING or not _COMMAND.fullmatch(name):
                 continue
             context = Context.WORK if self._situation().page == "work" else Context.PAGE
             action = self.keymap.find(name, context)

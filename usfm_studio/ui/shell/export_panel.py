@@ -13,8 +13,8 @@ from usfm_studio.document.errors import StudioError
 from usfm_studio.ui.job import Job
 from usfm_studio.ui.shell import fonts
 from usfm_studio.ui.shell.controls import Button, Choice, Kind, Label, ProgressBar, Switch
-from usfm_studio.ui.shell.front import free_name
 from usfm_studio.ui.shell.overlay import TitledOverlay
+from usfm_studio.ui.shell.places import free_name
 from usfm_studio.ui.shell.words import many
 from usfm_studio.ui.state import Notice
 from usfm_studio.verbs.export import ExportArguments, ExportResult, chosen

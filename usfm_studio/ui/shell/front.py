@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QStandardPaths, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from usfm_studio.ui.shell.details import Details
@@ -16,6 +16,7 @@ from usfm_studio.ui.shell.key_editor import KeyEditor
 from usfm_studio.ui.shell.keymap import Keymap
 from usfm_studio.ui.shell.overlay import Overlay
 from usfm_studio.ui.shell.palette import Palette, action_entries
+from usfm_studio.ui.shell.places import free_name, projects_folder
 from usfm_studio.ui.shell.results import Entry
 from usfm_studio.ui.shell.settings import Recent
 from usfm_studio.ui.shell.settings_panel import SettingsPanel
@@ -36,22 +37,6 @@ def ask_files(parent: QWidget, title: str) -> list[str]:
 def ask_folder(parent: QWidget, title: str) -> str:
     """A folder that the person points at; empty when she does not."""
     return QFileDialog.getExistingDirectory(parent, title)
-
-
-def free_name(folder: Path, name: str) -> Path:
-    """A path in a folder that nothing has yet: `name`, `name 2`, …"""
-    number = 1
-    path = folder / name
-    while path.exists():
-        number += 1
-        path = folder / f"{name} {number}"
-    return path
-
-
-def projects_folder() -> Path:
-    """Where new projects are made."""
-    documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
-    return Path(documents or Path.home()) / "USFM Studio"
 
 
 class Front:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from usfm_studio.ui.shell.action import Action, Context
 from usfm_studio.ui.shell.actions import ACTIONS
@@ -17,6 +18,15 @@ def together(first: Context, second: Context) -> bool:
     return first == second or Context.ALWAYS in (first, second)
 
 
+def _normals(keys: Sequence[str]) -> tuple[str, ...]:
+    """Keys in one way of writing; what is none (a settings file may be changed by hand) is left out."""
+    found = []
+    for key in keys:
+        with suppress(ValueError):
+            found.append(normal(key))
+    return tuple(found)
+
+
 class Keymap:
     """Keys by action and actions by key. `overrides` replaces the keys of single actions; an empty list takes them."""
 
@@ -25,7 +35,7 @@ class Keymap:
     ) -> None:
         self._actions = tuple(actions)
         known = {action.id for action in self._actions}
-        self.overrides = {k: tuple(map(normal, v)) for k, v in (overrides or {}).items() if k in known}
+        self.overrides = {k: _normals(v) for k, v in (overrides or {}).items() if k in known}
         self._by_key: dict[str, list[Action]] = {}
         for action in self._actions:
             for key in self.keys(action):
