@@ -21,6 +21,8 @@ WRONG = [
     ["info", "x", "--device", "tpu"],
     ["info", "x", "--threads", "0"],
     ["info", "x", "--seed", "one"],
+    ["info", "x", "--seed", "-5"],
+    ["info", "x", "--seed", "99999999999999999999"],
     ["import", "p"],
     ["finetune"],
     ["finetune", "p", "--data", "d"],
@@ -28,7 +30,10 @@ WRONG = [
     ["finetune", "--data", "d", "--folds", "5", "--fold", "5"],
     ["finetune", "--data", "d", "--fraction", "0"],
     ["finetune", "--data", "d", "--fraction", "1.5"],
+    ["finetune", "--data", "d", "--fraction", "nan"],
     ["finetune", "--data", "d", "--minutes", "0"],
+    ["finetune", "--data", "d", "--minutes", "nan"],
+    ["finetune", "--data", "d", "--minutes", "inf"],
     ["finetune", "--data", "d", "--task", "magic"],
     ["predict", "x"],
     ["predict", "x", "--model", "m", "--out", "o", "--kind", "magic"],
@@ -134,6 +139,17 @@ def test_without_a_display_the_window_says_so_and_does_not_abort(tmp_path, monke
         assert called.status == 1
         assert called.err.startswith("error: The window cannot open: there is none here")
         assert "demo --tour" in called.err
+
+
+@pytest.mark.parametrize(("platform", "other"), [("xcb", "WAYLAND_DISPLAY"), ("wayland", "DISPLAY")])
+def test_nor_does_it_where_qt_is_told_to_use_a_display_that_is_not_there(monkeypatch, platform, other):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(other, "display-0")
+    monkeypatch.setenv("QT_QPA_PLATFORM", platform)
+    called = call()
+    assert called.status == 1
+    assert called.err.startswith("error: The window cannot open: there is none here")
 
 
 def test_the_errors_class_decides_the_exit_status():

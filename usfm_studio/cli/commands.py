@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from usfm_studio.cli.common import Shared, perform, shared
+from usfm_studio.cli.common import Finite, Shared, perform, shared
 from usfm_studio.cli.studio import studio
 from usfm_studio.cli.window import in_window, open_window, refuse_without_display
 
+MOST_MINUTES = 7 * 24 * 60.0
 FOLDER = click.Path(path_type=Path)
 
 
@@ -127,9 +128,7 @@ def propose(call: Shared, project: Path, model: str | None, all_frames: bool) ->
 @studio.command()
 @click.argument("project", type=FOLDER, required=False)
 @click.option("--data", type=FOLDER, default=None, help="A DATA folder instead of a project.")
-@click.option(
-    "--fraction", type=click.FloatRange(0, 1, min_open=True), default=None, help="Share of the subjects to learn from."
-)
+@click.option("--fraction", type=Finite(0, 1, min_open=True), default=None, help="Share of the subjects to learn from.")
 @click.option("--folds", type=click.IntRange(2), default=None, help="Number of folds by subject.")
 @click.option("--fold", type=click.IntRange(0), default=None, help="The fold to leave out.")
 @click.option(
@@ -137,7 +136,7 @@ def propose(call: Shared, project: Path, model: str | None, all_frames: bool) ->
 )
 @click.option(
     "--minutes",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, MOST_MINUTES, min_open=True),
     default=5.0,
     show_default=True,
     help="Wall time from start to written model.",

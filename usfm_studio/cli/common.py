@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from usfm_studio.verbs.house import House, Options
     from usfm_studio.verbs.steps import Steps
 
+MOST_SEED = 2**31 - 1
 OFFLINE = "Accepted; no verb opens a network connection anyway."
 
 
@@ -40,6 +42,17 @@ class Shared:
         return Options(device=self.device, seed=self.seed, threads=self.threads)
 
 
+class Finite(click.FloatRange):
+    """A number of a range; what is no number (nan) lies in none."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
+        """The number, refused where it is outside."""
+        number = float(super().convert(value, parameter, context))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a number that can be used.", parameter, context)
+        return number
+
+
 def a_device(_context: click.Context, _option: click.Parameter, value: str) -> str:
     """The value, refused where it names no device."""
     kind, _, number = value.partition(":")
@@ -55,7 +68,13 @@ def shared(command: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--device", callback=a_device, default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."
     )
-    @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything that is drawn.")
+    @click.option(
+        "--seed",
+        type=click.IntRange(0, MOST_SEED),
+        default=0,
+        show_default=True,
+        help="Seed of everything that is drawn.",
+    )
     @click.option("--threads", type=click.IntRange(1), default=None, help="Processor threads; all by default.")
     @click.option("--offline", is_flag=True, help=OFFLINE)
     @click.option("--debug", is_flag=True, help="Show tracebacks, and the log on standard error.")

@@ -84,12 +84,19 @@ def run(_arguments: DoctorArguments, house: House) -> Steps[DoctorResult]:
     return DoctorResult(checks=checks)
 
 
+ON_A_SCREEN = ("xcb", "wayland", "wayland-egl")
+"""Platforms of Qt that need what a desktop sets; Qt ends the process where it is not there."""
+
+
 def display() -> Check:
     """Whether a window can open here."""
     chosen = os.environ.get("QT_QPA_PLATFORM")
-    if sys.platform != "linux" or chosen:
+    named = (chosen or "").partition(":")[0]
+    if sys.platform != "linux" or (chosen and named not in ON_A_SCREEN):
         return Check(name="display", ok=True, detail=f"{chosen}, as QT_QPA_PLATFORM says" if chosen else "the system's")
     wayland, x11 = os.environ.get("WAYLAND_DISPLAY"), os.environ.get("DISPLAY")
+    if named:
+        wayland, x11 = (None, x11) if named == "xcb" else (wayland, None)
     if not (wayland or x11):
         hint = "Start from a desktop, or play `usfm-studio demo --tour OUT` without one."
         return Check(name="display", ok=False, detail="there is none here; the command line works", hint=hint)
