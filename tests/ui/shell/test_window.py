@@ -7,10 +7,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QCloseEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
+from shiboken6 import isValid
 
 from tests.ui.shell.fakes import FakeSession
 from usfm_studio.ui.shell.controls import Button
@@ -60,6 +61,41 @@ def test_a_projects_folder_is_opened_and_not_read_in(make_window, tmp_path):
     window = make_window(session)
     window.front.bring_in([str(tmp_path / "heads")])
     assert session.asked == ["open_project('heads')"]
+
+
+def test_a_folder_that_cannot_even_be_asked_is_left_to_the_reader_and_out_of_the_recent_ones(make_window, tmp_path):
+    """A recent project may lie where the person may no longer look; the first page must come all the same."""
+    strange = str(tmp_path / ("x" * 300))
+    session = FakeSession()
+    window = make_window(session)
+    window.empty.show_recent([Recent(folder=strange, name="strange")])
+    assert window.empty._all == []
+    window.front.bring_in([strange])
+    assert session.asked[-1] == f"import_paths(['{strange}'])"
+
+
+@pytest.mark.parametrize("show", ["_show_menu", "_show_image_menu", "_show_projects"])
+def test_a_menu_that_was_closed_is_gone(make_window, qapp, show):
+    window = make_window(FakeSession().fill())
+    for _ in range(3):
+        getattr(window, show)(window.mapToGlobal(window.rect().center()))
+        menu = QApplication.activePopupWidget()
+        menu.close()
+        qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        assert not isValid(menu)
+
+
+def test_what_is_chosen_in_a_menu_is_done_though_the_menu_goes(make_window, qapp):
+    session = FakeSession().fill()
+    window = make_window(session)
+    session.asked.clear()
+    window._show_image_menu(window.mapToGlobal(window.rect().center()))
+    menu = QApplication.activePopupWidget()
+    wanted = next(action for action in menu.actions() if action.text().startswith("Flag"))
+    QTest.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(wanted).center())
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    assert session.asked == ["set_state(<State.FLAGGED: 'flagged'>)"]
+    assert not isValid(menu)
 
 
 def test_files_may_be_dropped_anywhere(make_window, tmp_path):

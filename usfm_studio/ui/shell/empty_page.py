@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPainterPath, QPaintEvent, QPen, QPixmap
@@ -17,6 +16,7 @@ from usfm_studio.ui.shell.controls.base import Pressable
 from usfm_studio.ui.shell.icons import draw_icon
 from usfm_studio.ui.shell.keymap import Keymap
 from usfm_studio.ui.shell.keys import shown
+from usfm_studio.ui.shell.places import is_project
 from usfm_studio.ui.shell.recent_card import RecentCard
 from usfm_studio.ui.shell.settings import Recent
 from usfm_studio.ui.shell.theme import colour
@@ -249,7 +249,7 @@ class EmptyPage(QWidget):
 
     def show_recent(self, projects: Sequence[Recent]) -> None:
         """What was open before; folders that are gone are left out."""
-        self._all = [project for project in projects if (Path(project.folder) / "project.db").exists()]
+        self._all = [project for project in projects if is_project(project.folder)]
         self._fill()
 
     def _unfold(self) -> None:

@@ -16,7 +16,7 @@ from usfm_studio.ui.shell.key_editor import KeyEditor
 from usfm_studio.ui.shell.keymap import Keymap
 from usfm_studio.ui.shell.overlay import Overlay
 from usfm_studio.ui.shell.palette import Palette, action_entries
-from usfm_studio.ui.shell.places import free_name, projects_folder
+from usfm_studio.ui.shell.places import free_name, is_project, projects_folder
 from usfm_studio.ui.shell.results import Entry
 from usfm_studio.ui.shell.settings import Recent
 from usfm_studio.ui.shell.settings_panel import SettingsPanel
@@ -65,7 +65,7 @@ class Front:
         """What was chosen or dropped: a project is opened, anything else is read into one."""
         if not paths:
             return
-        if len(paths) == 1 and (Path(paths[0]) / "project.db").exists():
+        if len(paths) == 1 and is_project(paths[0]):
             self.enter_project(Path(paths[0]))
             return
         session = self._window.session

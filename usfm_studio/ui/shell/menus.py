@@ -26,8 +26,10 @@ _BREAKS = frozenset({
 
 
 def plain_menu(parent: QWidget, title: str = "") -> QMenu:
-    """An empty menu in our look."""
+    """An empty menu in our look. It is made anew each time: one that opens by itself goes when it closes."""
     menu = QMenu(title, parent)
+    if not isinstance(parent, QMenu):
+        menu.aboutToHide.connect(menu.deleteLater)
     menu.setToolTipsVisible(True)
     menu.setWindowFlag(Qt.WindowType.FramelessWindowHint)
     menu.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)

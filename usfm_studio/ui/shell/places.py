@@ -1,10 +1,18 @@
-"""Where on the disk the window puts what a person has not placed herself."""
+"""Folders as the window sees them: which are projects, and where it puts what a person has not placed herself."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from PySide6.QtCore import QStandardPaths
+
+
+def is_project(folder: str | Path) -> bool:
+    """Whether a folder is a project; one that cannot be asked (no right, no such name) is none."""
+    try:
+        return (Path(folder) / "project.db").exists()
+    except (OSError, ValueError):
+        return False
 
 
 def free_name(folder: Path, name: str) -> Path:
