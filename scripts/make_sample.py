@@ -35,7 +35,8 @@ BY_SIZE = {"first": (0, 100, 6), "second": (100, 260, 18), "third": (260, 1000, 
 """Trimester by head circumference: from, to (mm), subjects taken. 100 and 260 mm are 14 and 28 weeks (Hadlock)."""
 ROUND = ("second", "first", "second", "third", "second")
 """The order in which the heads are numbered, so that the first few are a fair mixture."""
-TOUR = 6
+TOUR = frozenset({"FH-01", "FH-02", "FH-03", "FH-05", "FH-11", "FH-14"})
+"""Whom the tour labels: all trimesters, and two in each of the three folds in which few subjects are tested in turn."""
 BREASTS = ("benign", "malignant", "normal", "benign", "malignant", "normal", "benign", "malignant")
 WITH_CALLIPERS = {"busi-malignant_131", "busi-malignant_169"}
 CAROTID, CAROTID_FRAME_MS = "r22", 100.0
@@ -104,7 +105,7 @@ def choose_heads(data: DataFolder) -> Iterator[Chosen]:
         name = ROUND[(number - 1) % len(ROUND)]
         subject, files = waiting[name].pop(0)
         yield Chosen(set="hc18", subject=subject, patient=f"FH-{number:02d}", exam="FETAL HEAD",
-                     images=tuple(files[:2]), group=name, tour=number <= TOUR)  # fmt: skip
+                     images=tuple(files[:2]), group=name, tour=f"FH-{number:02d}" in TOUR)  # fmt: skip
 
 
 def choose_breasts(data: DataFolder) -> Iterator[Chosen]:

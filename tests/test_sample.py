@@ -19,6 +19,7 @@ from pydicom.encaps import generate_frames
 
 from usfm_studio.document.resources import resource
 from usfm_studio.document.schema_file import schema_of
+from usfm_studio.document.splits import fold_of
 from usfm_studio.imaging.pictures import ids_from_png
 
 SAMPLE = resource("sample")
@@ -59,7 +60,9 @@ def test_thirty_subjects_of_every_size_and_six_for_the_tour():
         "second": 18,
         "third": 6,
     }
-    assert [s["patient"] for s in HEADS if s.get("tour")] == [f"FH-0{n}" for n in range(1, 7)]
+    tour = [s["patient"] for s in HEADS if s.get("tour")]
+    assert tour == ["FH-01", "FH-02", "FH-03", "FH-05", "FH-11", "FH-14"]
+    assert sorted(fold_of(patient, 3) for patient in tour) == [0, 0, 1, 1, 2, 2]
     assert {s["group"] for s in HEADS if s.get("tour")} == {"first", "second", "third"}
     assert {s["group"] for s in FACTS["subjects"] if s["set"] == "busi"} == {"benign", "malignant", "normal"}
 

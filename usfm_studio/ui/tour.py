@@ -34,7 +34,7 @@ from usfm_studio.verbs.house import Options
 from usfm_studio.verbs.sample import sample_facts
 
 HEADS, BREAST, CAROTID = "FETAL HEAD", "BREAST", "CAROTID"
-FIRST_TWO = ("FH-04", "FH-01")
+FIRST_TWO = ("FH-14", "FH-01")
 GOOD_ENOUGH = 0.97
 FIRST_MINUTES, SECOND_MINUTES = 0.75, 1.5
 CLOSED_S = 30.0
