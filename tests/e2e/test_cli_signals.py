@@ -4,10 +4,11 @@ import json
 import random
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.cli.calling import call_apart, children_of, finished, start, wait_until_signals_are_heeded
+from tests.cli.calling import LONG_S, call_apart, children_of, finished, start, wait_until_signals_are_heeded
 from tests.verbs.making import a_data_folder, a_project, stills
 from tests.verbs.test_export import draw
 from tests.verbs.test_import import many
@@ -213,3 +214,17 @@ def test_the_tour_ends_with_its_children(tmp_path):
     assert "Traceback" not in called.err
     assert children
     assert not (tmp_path / "out" / "summary.json").exists()
+
+
+@pytest.mark.parametrize("words", [["."], ["demo"], ["demo", "--tour", "out"]], ids=" ".join)
+def test_while_qt_is_brought_in_a_signal_ends_the_process_and_does_not_abort_it(tmp_path, words):
+    env = {"QT_QPA_PLATFORM": "offscreen", "USFM_STUDIO_CONFIG": str(tmp_path / "config"), "HOME": str(tmp_path)}
+    process = start(*words, env=env, cwd=tmp_path)
+    deadline = time.monotonic() + LONG_S
+    while "shiboken" not in Path(f"/proc/{process.pid}/maps").read_text() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGTERM)
+    ended = finished(process)
+    assert ended.status == 130
+    assert "Traceback" not in ended.err
+    assert "Fatal" not in ended.err

@@ -9,7 +9,7 @@ import click
 
 from usfm_studio.cli.common import Finite, Shared, perform, shared
 from usfm_studio.cli.studio import studio
-from usfm_studio.cli.window import in_window, open_window, refuse_without_display
+from usfm_studio.cli.window import brought_in, in_window, open_window, refuse_without_display
 
 MOST_MINUTES = 7 * 24 * 60.0
 FOLDER = click.Path(path_type=Path)
@@ -41,10 +41,12 @@ def demo(call: Shared, tour: Path | None, keep: bool) -> int:
 
     if tour is None:
         refuse_without_display()
-        from usfm_studio.ui.shell.app import show_sample
+        with brought_in(call):
+            from usfm_studio.ui.shell.app import show_sample
 
         return in_window(call, show_sample)
-    from usfm_studio.ui.tour import play
+    with brought_in(call):
+        from usfm_studio.ui.tour import play
 
     return in_window(
         call,

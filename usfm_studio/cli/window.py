@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from usfm_studio.cli.common import Shared
@@ -12,9 +13,21 @@ from usfm_studio.cli.signals import INTERRUPTED
 def open_window(project: Path | None, call: Shared) -> int:
     """Open the window, on a project if one is named."""
     refuse_without_display()
-    from usfm_studio.ui.shell.app import main as show
+    with brought_in(call):
+        from usfm_studio.ui.shell.app import main as show
 
     return in_window(call, lambda: show(project))
+
+
+@contextmanager
+def brought_in(call: Shared) -> Iterator[None]:
+    """Import what needs Qt in the block: a signal is heeded after it, as Qt aborts when its import is broken off."""
+    breaks_off, call.signals.breaks_off = call.signals.breaks_off, False
+    with call.signals.driven() as asked:
+        yield
+    call.signals.breaks_off = breaks_off
+    if asked():
+        raise KeyboardInterrupt
 
 
 def refuse_without_display() -> None:
