@@ -249,7 +249,7 @@ def test_a_reader_that_is_killed_in_the_middle_costs_no_file(tmp_path):
 def test_children_end_with_the_program_and_leave_no_shared_memory(tmp_path, words):
     many(tmp_path / "images", 3000)
     before = set(SHARED.iterdir())
-    process = start(*words, cwd=tmp_path)
+    process = start(*words, cwd=tmp_path, env={"TMPDIR": str(tmp_path)})
     wanted, children = (2 if words == ("doctor",) else 1), []
     deadline = time.monotonic() + LONG_S
     while len(children) < wanted and process.poll() is None and time.monotonic() < deadline:
