@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from usfm_studio.document.errors import ProjectBusy, ReadOnly
-from usfm_studio.project.lock import ProjectLock
+from usfm_studio.project.lock import NAME, ProjectLock, holder
 from usfm_studio.project.places import is_network
 from usfm_studio.project.project import Project
 
@@ -108,3 +108,10 @@ def test_a_project_on_a_network_drive_is_kept_without_a_wal(tmp_path, monkeypatc
     monkeypatch.undo()
     with Project.open(tmp_path / "p") as project:
         assert contents(project) == before
+
+
+@pytest.mark.parametrize("text", ["[" * 4096, "[]", "\x00", '{"pid": 1}'])
+def test_a_text_that_makes_no_sense_keeps_nobody_out(tmp_path, text):
+    (tmp_path / NAME).write_text(text)
+    assert holder(tmp_path) == {}
+    ProjectLock.take(tmp_path).release()

@@ -114,7 +114,7 @@ def _text(file: IO[bytes]) -> dict[str, object]:
     try:
         file.seek(0)
         body = json.loads(file.read(4096) or b"{}")
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) and {"pid", "host", "since"} <= body.keys() else {}
 
