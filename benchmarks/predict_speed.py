@@ -20,10 +20,10 @@ from usfm_studio.document.model_card import ModelCard
 from usfm_studio.engine.client import Engine
 from usfm_studio.engine.device import choose_device
 from usfm_studio.engine.doors import FramePixels
-from usfm_studio.engine.embeddings import EmbeddingCache
 from usfm_studio.engine.models.blueprint import DecoderPlan
 from usfm_studio.engine.models.catalogue import read_card, shipped_encoder
 from usfm_studio.engine.models.checkpoint import build_decoder, load_encoder, load_model, save_model, tensors_of
+from usfm_studio.engine.models.embeddings import EmbeddingCache
 from usfm_studio.engine.models.placement import place
 from usfm_studio.engine.models.predictor import Predictor
 

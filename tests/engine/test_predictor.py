@@ -10,10 +10,10 @@ from safetensors.torch import save
 from tests.engine.making import a_frame, a_model
 from usfm_studio.document.errors import OutOfMemory, WrongUsage
 from usfm_studio.engine.device import Device, choose_device, is_out_of_memory
-from usfm_studio.engine.embeddings import EmbeddingCache, embedding_key, rounded
 from usfm_studio.engine.models.blueprint import Preparation
 from usfm_studio.engine.models.checkpoint import load_model
 from usfm_studio.engine.models.components import cleaned, soft_dice
+from usfm_studio.engine.models.embeddings import EmbeddingCache, embedding_key, rounded
 from usfm_studio.engine.models.features import Features
 from usfm_studio.engine.models.predictor import Predictor
 

@@ -1,12 +1,15 @@
 """A DATA folder becomes a snapshot; what cannot be used is named and the rest counts."""
 
+import errno
+import os
+
 import imagecodecs
 import numpy as np
 import pytest
 
 from tests.imaging.making import GREY, a_dataset, a_file, a_region
-from usfm_studio.document.errors import NotFound, StudioError, Unreadable, WrongUsage
-from usfm_studio.document.snapshot import Snapshot
+from usfm_studio.document.errors import DiskFull, NotFound, StudioError, Unreadable, WrongUsage
+from usfm_studio.document.snapshot import Snapshot, SnapshotWriter
 from usfm_studio.imaging.reading.data_folder import data_folder_to_snapshot
 
 IMAGE = np.arange(12 * 20, dtype=np.uint8).reshape(12, 20)
@@ -224,3 +227,23 @@ def test_skipped_images_are_not_opened_and_progress_names_each_first(tmp_path):
     assert [item["error"] for item in answer["failed"]] == ["it was guilty"]
     assert [body["file"] for body in quiet.told] == ["a.png", "b.png"]
     assert answer["frames"] == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "why"),
+    [(errno.ENOSPC, DiskFull, "no space is left"), (errno.EIO, StudioError, "input/output error")],
+)
+def test_what_the_disk_says_while_writing_is_told_as_it_is(tmp_path, monkeypatch, number, kind, why):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(SnapshotWriter, "add", refuse)
+    with pytest.raises(StudioError, match=why) as told:
+        converted(tmp_path, {"images/a.png": png(IMAGE)})
+    assert type(told.value) is kind
+
+
+def test_a_place_that_cannot_be_written_is_told_in_words(tmp_path):
+    (tmp_path / "out").write_text("in the way")
+    with pytest.raises(StudioError, match="Could not prepare the training data"):
+        converted(tmp_path, {"images/a.png": png(IMAGE)})

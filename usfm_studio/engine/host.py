@@ -23,9 +23,9 @@ from usfm_studio.children.arrays import ArrayRef, attach
 from usfm_studio.children.serve import Context, Handler, serve
 from usfm_studio.document.errors import Unreadable, WrongUsage
 from usfm_studio.engine.device import Device, choose_device
-from usfm_studio.engine.embeddings import EmbeddingCache
 from usfm_studio.engine.models.catalogue import read_card, shipped_encoder
 from usfm_studio.engine.models.checkpoint import load_model
+from usfm_studio.engine.models.embeddings import EmbeddingCache
 from usfm_studio.engine.models.predictor import Predictor
 from usfm_studio.engine.requests import Array, EncodedOut, FrameIn, FramesIn, ModelIn, ProposalOut, from_body, to_body
 

@@ -19,9 +19,9 @@ from torch import Tensor
 from usfm_studio.document.errors import OutOfMemory
 from usfm_studio.document.mask import Ids
 from usfm_studio.engine.device import Device, choose_device, cpu_device, is_out_of_memory
-from usfm_studio.engine.embeddings import EmbeddingCache, embedding_key, rounded
 from usfm_studio.engine.models.checkpoint import LoadedModel
 from usfm_studio.engine.models.components import cleaned, soft_dice
+from usfm_studio.engine.models.embeddings import EmbeddingCache, embedding_key, rounded
 from usfm_studio.engine.models.features import Features
 from usfm_studio.engine.models.fuse import Network, fused
 from usfm_studio.engine.models.label_head import summarise

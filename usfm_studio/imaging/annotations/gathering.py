@@ -16,8 +16,8 @@ from usfm_studio.document.schema import Schema
 from usfm_studio.document.schema_file import schema_of
 from usfm_studio.document.snapshot import schema_to
 from usfm_studio.imaging.annotations.match import Index, Place
+from usfm_studio.imaging.disk import is_full
 from usfm_studio.imaging.paths import portable
-from usfm_studio.imaging.writing.whole import is_full
 
 LARGEST_TEXT = 128 << 20
 

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usfm_studio.children.serve import Context
-from usfm_studio.document.errors import DiskFull, NotFound, StudioError, Unreadable, WrongUsage
+from usfm_studio.document.errors import NotFound, StudioError, Unreadable, WrongUsage
 from usfm_studio.document.frame import Instance
 from usfm_studio.document.mask import Ids
 from usfm_studio.document.schema import Label, Schema, Segment
 from usfm_studio.document.snapshot import Sample, SnapshotWriter
+from usfm_studio.imaging.disk import translated
 from usfm_studio.imaging.paths import portable
 from usfm_studio.imaging.pictures import as_plain_ids, ids_from_png, png_shape
 from usfm_studio.imaging.reading.colour import to_8_bit
@@ -26,6 +27,7 @@ from usfm_studio.imaging.reading.frames import frame_pixels
 
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".dcm"})
 TARGETS = (".png", ".jpg", ".jpeg")
+_WHAT = "Could not prepare the training data"
 
 
 @dataclass(slots=True)
@@ -46,11 +48,12 @@ def data_folder_to_snapshot(data: Path, out: Path, skip: Mapping[str, str], cont
     """{"folder", "failed": [{path, error}], "frames"}. What cannot be used is left out and named; the rest is taken.
 
     `skip` names images (by file name) that are not opened, with the reason. Raises NotFound, WrongUsage, Unreadable
-    or DiskFull where the folder as a whole cannot be used.
+    where the folder as a whole cannot be used, DiskFull or StudioError where nothing can be written.
     """
     images = _images(data)
     tables = read_tables(data)
-    work = _Work(data, tables, SnapshotWriter(out, tables.schema or Schema()))
+    with translated(_WHAT):
+        work = _Work(data, tables, SnapshotWriter(out, tables.schema or Schema()))
     work.failed += tables.failed
     known = {image.name for image in images}
     for file in tables.files() - known:
@@ -68,10 +71,8 @@ def data_folder_to_snapshot(data: Path, out: Path, skip: Mapping[str, str], cont
         raise Unreadable(f"{data.name} cannot be used as training data", first)
     _note_unused_masks(work)
     work.writer.schema = _schema(work)
-    try:
+    with translated(_WHAT):
         snapshot = work.writer.finish()
-    except OSError as error:
-        raise _full(error) from error
     return {"folder": str(out), "failed": work.failed, "frames": len(snapshot.samples), "digest": snapshot.digest}
 
 
@@ -95,14 +96,11 @@ def _image(work: _Work, image: Path) -> None:
         return
     instance = description.instance
     for index in range(instance.frames):
-        try:
-            _frame(work, image, instance, index)
-        except StudioError as error:
-            if isinstance(error, DiskFull):
-                raise
-            work.fail(image, str(error))
-        except OSError as error:
-            raise _full(error) from error
+        with translated(_WHAT):  # what cannot be read is told by its own error, so this is the writing
+            try:
+                _frame(work, image, instance, index)
+            except StudioError as error:
+                work.fail(image, str(error))
 
 
 def _frame(work: _Work, image: Path, instance: Instance, index: int) -> None:
@@ -203,11 +201,3 @@ def _schema(work: _Work) -> Schema:
         return Schema(segments=segments, labels=labels, exclusive_labels=exclusive)
     except WrongUsage as error:
         raise WrongUsage(f"{work.data.name} cannot be used as training data", error.why, error.hint) from error
-
-
-def _full(error: OSError) -> StudioError:
-    return DiskFull(
-        "Could not prepare the training data",
-        (error.strerror or "the drive does not answer").lower(),
-        "Free some space.",
-    )
