@@ -1,7 +1,7 @@
 """Where test files lie: a few in the repository, and a larger collection of real, made and broken ones beside it.
 
-The collection is found by the environment variable USFM_STUDIO_DICOM, else next to the checkout; tests that need it
-are skipped where it is not there.
+The collection lies in the folder that the environment variable USFM_STUDIO_DICOM names; tests that need it are skipped
+where it is not set.
 """
 
 import csv
@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLED = ROOT / "tests" / "data" / "dicom"
-COLLECTION = Path(os.environ.get("USFM_STUDIO_DICOM", ROOT.parent / "shared" / "dicom"))
+COLLECTION = Path(os.environ.get("USFM_STUDIO_DICOM", BUNDLED / "collection"))
 
 needs_collection = pytest.mark.skipif(not COLLECTION.is_dir(), reason="the collection of DICOM files is not here")
 
