@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -13,6 +14,7 @@ from usfm_studio.document.annotation import State
 from usfm_studio.document.edit import Change
 from usfm_studio.document.errors import StudioError
 from usfm_studio.document.frame import FrameId
+from usfm_studio.document.schema import Schema
 from usfm_studio.project.project import Project
 from usfm_studio.ui.job import hands
 from usfm_studio.ui.state import Readiness
@@ -21,8 +23,51 @@ if TYPE_CHECKING:
     from usfm_studio.ui.session import Session
 
 LEARNED = (State.DONE, State.NOTHING)
-AT_ONCE = 16
+AT_ONCE = 32
 Values = dict[FrameId, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A frame that is done. `values` is None until its mask has been looked at."""
+
+    exam: str
+    subject: str
+    labels: tuple[str, ...]
+    values: tuple[int, ...] | None
+
+
+@dataclass(slots=True)
+class _Sums:
+    """All done frames of one exam group."""
+
+    frames: int = 0
+    empty: int = 0
+    subjects: Counter[str] = field(default_factory=Counter)
+    values: Counter[int] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+
+    def add(self, done: _Done, sign: int) -> None:
+        """Count one frame in (1) or out (-1)."""
+        self.frames += sign
+        self.empty += sign * (done.values == ())
+        self.subjects[done.subject] += sign
+        for label in done.labels:
+            self.labels[label] += sign
+        for value in done.values or ():
+            self.values[value] += sign
+
+    def readiness(self, exam: str, schema: Schema) -> Readiness:
+        """As the window shows it."""
+        named = ((schema.segment(value), count) for value, count in self.values.items())
+        return Readiness(
+            frames=self.frames,
+            subjects=sum(count > 0 for count in self.subjects.values()),
+            exam=exam,
+            frames_empty=self.empty,
+            segment_frames=tuple((segment.name, count) for segment, count in named if segment and count),
+            label_frames=tuple((label, count) for label, count in self.labels.items() if count),
+        )
 
 
 class Counting(QObject):
@@ -35,9 +80,7 @@ class Counting(QObject):
         super().__init__(session)
         self._session = session
         self.readiness = Readiness()
-        self._done: dict[str, dict[FrameId, str]] = {}  # exam -> frame -> subject
-        self._exam_of: dict[FrameId, str] = {}
-        self._values: Values = {}
+        self._forget()
         self._looking = False
         self._looked.connect(self._on_looked, Qt.ConnectionType.QueuedConnection)
         session.changed.connect(self._on_changed)
@@ -50,86 +93,82 @@ class Counting(QObject):
 
     def leave(self) -> None:
         """The project closes."""
-        self._done, self._exam_of, self._values = {}, {}, {}
+        self._forget()
         self.readiness = Readiness()
 
+    def _forget(self) -> None:
+        self._done: dict[FrameId, _Done] = {}
+        self._sums: dict[str, _Sums] = {}
+        self._unknown: dict[FrameId, None] = {}
+        self._asked: set[FrameId] = set()
+
     def _sort_all(self) -> None:
+        known = {frame: done.values for frame, done in self._done.items()}
+        self._forget()
         project = self._session.project
-        self._done, self._exam_of = {}, {}
-        for frame in project.annotated() if project is not None else ():
-            self._sort(project, frame.id)
-        self._count()
+        if project is not None:
+            for frame in project.annotated():
+                self._sort(project, frame.id, known.get(frame.id))
+            self._tell_if_new(project)
 
     def _on_changed(self, change: Change) -> None:
         project = self._session.project
         if project is None:
             return
-        if "masks" in change.kinds:
+        painted = "masks" in change.kinds
+        if painted or "annotation" in change.kinds:
             for frame in change.frames:
-                self._values.pop(frame, None)
+                known = self._done.get(frame)
+                self._sort(project, frame, known.values if known is not None and not painted else None)
         if change.kinds & {"schema", "instances"}:
             self._sort_all()
         elif change.kinds & {"annotation", "masks"}:
-            for frame in change.frames:
-                self._sort(project, frame)
-            self._count()
+            self._tell_if_new(project)
 
     def _on_current(self) -> None:
-        if self._session.exam != self.readiness.exam:
-            self._count()
+        if self._session.project is not None and self._session.exam != self.readiness.exam:
+            self._tell_if_new(self._session.project)
 
-    def _sort(self, project: Project | None, frame: FrameId) -> None:
-        """Put one frame where it belongs now."""
-        if project is None:
-            return
-        earlier = self._exam_of.pop(frame, None)
-        if earlier is not None:
-            self._done[earlier].pop(frame, None)
-        if project.annotation(frame).state not in LEARNED:
-            return
+    def _sort(self, project: Project, frame: FrameId, values: tuple[int, ...] | None) -> None:
+        """Put one frame where it belongs now; `values` as far as they are known."""
+        annotation = project.annotation(frame)
         try:
-            instance = project.frame(frame).instance
+            instance = project.frame(frame).instance if annotation.state in LEARNED else None
         except StudioError:
-            return  # its file is not in the project any more
-        exam = project.schema.exam_of(instance)
-        self._exam_of[frame] = exam
-        self._done.setdefault(exam, {})[frame] = instance.subject
-
-    def _count(self) -> None:
-        project = self._session.project
-        if project is None:
+            instance = None  # its file is not in the project any more
+        if instance is None:
+            self._put(frame, None)
             return
+        exam = project.schema.exam_of(instance)
+        values = () if annotation.state is State.NOTHING else values
+        self._put(frame, _Done(exam, instance.subject, annotation.labels, values))
+
+    def _put(self, frame: FrameId, done: _Done | None) -> None:
+        earlier = self._done.pop(frame, None)
+        self._unknown.pop(frame, None)
+        self._asked.discard(frame)  # an answer that is on its way is about an earlier mask
+        if earlier is not None:
+            self._sums[earlier.exam].add(earlier, -1)
+        if done is not None:
+            self._done[frame] = done
+            self._sums.setdefault(done.exam, _Sums()).add(done, 1)
+            if done.values is None:
+                self._unknown[frame] = None
+
+    def _tell_if_new(self, project: Project) -> None:
         exam = self._session.exam
-        frames = self._done.get(exam, {})
-        segments: Counter[str] = Counter()
-        labels: Counter[str] = Counter()
-        empty = 0
-        for frame in frames:
-            annotation = project.annotation(frame)
-            values = self._values.get(frame) if annotation.state is State.DONE else ()
-            empty += values == ()
-            segments.update(s.name for v in values or () if (s := project.schema.segment(v)))
-            labels.update(annotation.labels)
-        before = self.readiness
-        self.readiness = replace(
-            before,
-            frames=len(frames),
-            subjects=len(set(frames.values())),
-            exam=exam,
-            frames_empty=empty,
-            segment_frames=tuple(segments.items()),
-            label_frames=tuple(labels.items()),
-        )
+        before, self.readiness = self.readiness, self._sums.get(exam, _Sums()).readiness(exam, project.schema)
         if before != self.readiness:
             self.changed.emit()
-        self._look(project, frames)
+        self._look(project)
 
-    def _look(self, project: Project, frames: dict[FrameId, str]) -> None:
+    def _look(self, project: Project) -> None:
         """See what is marked on frames of which that is not known yet."""
-        unknown = [frame for frame in frames if frame not in self._values][:AT_ONCE]
-        if unknown and not self._looking:
+        if self._unknown and not self._looking:
             self._looking = True
-            hands().submit(_values_on, project, unknown).add_done_callback(lambda seen: self._tell(project, seen))
+            asked = list(islice(self._unknown, AT_ONCE))
+            self._asked = set(asked)
+            hands().submit(_values_on, project, asked).add_done_callback(lambda seen: self._tell(project, seen))
 
     def _tell(self, project: Project, seen: Future[Values]) -> None:
         try:
@@ -141,8 +180,10 @@ class Counting(QObject):
         self._looking = False
         if project is not self._session.project or seen.exception() is not None:
             return
-        self._values |= {frame: values for frame, values in seen.result().items() if frame in self._exam_of}
-        self._count()
+        for frame, values in seen.result().items():
+            if frame in self._asked:
+                self._put(frame, replace(self._done[frame], values=values))
+        self._tell_if_new(project)
 
 
 def _values_on(project: Project, frames: list[FrameId]) -> Values:

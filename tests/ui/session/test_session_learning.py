@@ -206,3 +206,12 @@ def test_readiness_is_known_again_after_opening(ready, folder):
     assert (learning.readiness.frames, learning.readiness.subjects) == (4, 4)
     desk.wait(lambda: dict(learning.readiness.segment_frames) == {"Head": 3})
     assert learning.readiness.frames_empty == 1
+
+
+def test_a_mask_that_changes_while_it_is_looked_at_is_looked_at_again(desk):
+    session = desk.session
+    session.reviewing.draw(desk.stroke(1))
+    session.reviewing.set_state(State.DONE)  # it is being looked at now
+    session.reviewing.draw(desk.stroke(2, at=40))
+    desk.wait(lambda: not session.learning.counting._unknown)
+    assert dict(session.learning.readiness.segment_frames) == {"Head": 1, "Midline": 1}
