@@ -134,13 +134,13 @@ class Learning(QObject):
             return
         self._session.commit(edit)
 
-    def rollback(self) -> None:
-        """Back to the model before the one in use for this kind of image."""
+    def rollback(self, exam: str | None = None) -> None:
+        """Back to the model before the one in use for an exam group, by default that of the image in view."""
         project = self._session.project
         if project is None:
             return
         try:
-            edit = shelf_verb.going_back(project, self._session.exam)
+            edit = shelf_verb.going_back(project, self._session.exam if exam is None else exam)
         except StudioError as error:
             self._session.tell(error)
             return

@@ -89,7 +89,8 @@ class ModelChoice(QWidget):
         self._box.setSpacing(8)
         self._none = Label("No model has been fine-tuned for this kind of image.", size=12, ink="muted", wrap=True)
         self.back = Button("Go back", icon="arrow-back-up")
-        self.back.clicked.connect(session.learning.rollback)
+        self._exam = ""
+        self.back.clicked.connect(lambda: session.learning.rollback(self._exam))
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(8)
@@ -97,9 +98,10 @@ class ModelChoice(QWidget):
         outer.addLayout(self._box)
         outer.addLayout(row(self.back, None))
 
-    def refresh(self) -> None:
-        """Show the shelf as it stands."""
-        of_kind = [m for m in self._session.learning.models if m.card.exam == self._session.exam]
+    def refresh(self, exam: str | None = None) -> None:
+        """Show the shelf as it stands: models of this exam group, by default that of the image in view."""
+        self._exam = self._session.exam if exam is None else exam
+        of_kind = [m for m in self._session.learning.models if m.card.exam == self._exam]
         rows = tuple(of_kind[: self._most])
         for button in self.buttons:
             button.setEnabled(not self._session.read_only)

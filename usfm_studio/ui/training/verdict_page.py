@@ -131,7 +131,7 @@ class VerdictPage(QWidget):
         self._show_head(verdict)
         self.pairs.show_verdict(verdict)
         self._rule.setText(f"{verdict.rule} {UNTOUCHED}".strip())
-        self.choice.refresh()
+        self.choice.refresh(verdict.challenger.exam)
         self.next.setEnabled(self._session.navigation.suggested_row >= 0)
         self.worst.show_verdict(verdict)
 

@@ -106,7 +106,8 @@ class WorstFrames(Card):
         pictures[0].setVisible(before)
         name.setText(one.subject)
         place.setText(one.title.capitalize())
-        scores = (_score(one.old_dice), _score(one.new_dice), "")
+        learned = "it learned from this one" if one.old_ids is None else ""
+        scores = (_score(one.old_dice) or learned, _score(one.new_dice), "")
         kinds = ("before", "now", "yours")
         for picture, words, kind in zip(pictures, scores, kinds, strict=True):
             picture.show_frame(one.frame, words, f"{one.subject}, {one.title}, {kind} {words}".strip())
@@ -140,8 +141,8 @@ class WorstFrames(Card):
         image = image_of(decoded.array, frame.instance.bits)
         schema = project.schema.for_exam(project.schema.exam_of(frame.instance))
         thin = reference_outlines(one.reference_ids)
-        if one.old_ids is not None:
-            pictures[0].show_picture(image, [*thin, *model_outlines(one.old_ids, schema)])
+        old = model_outlines(one.old_ids, schema) if one.old_ids is not None else []
+        pictures[0].show_picture(image, [*thin, *old])
         pictures[1].show_picture(image, [*thin, *model_outlines(one.new_ids, schema)])
         pictures[2].show_picture(image, own_outlines(one.reference_ids, schema))
 
