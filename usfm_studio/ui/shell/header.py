@@ -173,7 +173,7 @@ class Header(QWidget):
         self.project = ProjectButton()
         self.rule = Rule(upright=True, ink="line")
         self.rule.setFixedHeight(20)
-        self.name = ElidedLabel("", size=fonts.CARD_TITLE, weight=600, least=90)
+        self.name = ElidedLabel("", size=fonts.CARD_TITLE, weight=600, least=200)
         self.details = ElidedLabel("", size=fonts.SECONDARY, weight=500, ink="muted", least=0)
         self.previous = IconButton("chevron-left", "Previous item", key="A")
         self.place = Label("", size=fonts.SECONDARY, weight=600, align=paint.CENTRE)
