@@ -77,7 +77,7 @@ class ScrollBox(QScrollArea):
 
 
 class Card(QWidget):
-    """A ground with rounded corners; lay out inside it with `setLayout`, or pass a layout."""
+    """A ground with rounded corners; a `chosen` one has an accent border. What lies in it goes into `body`."""
 
     def __init__(self, *, padding: int = CARD_PADDING, chosen: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -85,11 +85,6 @@ class Card(QWidget):
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(padding, padding, padding, padding)
         self.body.setSpacing(8)
-
-    def set_chosen(self, chosen: bool) -> None:
-        """Show it as the chosen one: accent border, selected ground."""
-        self._chosen = chosen
-        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Ground and border."""

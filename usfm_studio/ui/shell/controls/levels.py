@@ -56,7 +56,7 @@ class Switch(Pressable):
 
 
 class Tick(Pressable):
-    """A box to tick, 16 px, perhaps with words after it. `partial` shows a dash: some of what it stands for."""
+    """A box to tick, 16 px, perhaps with words after it."""
 
     radius = 4
 
@@ -66,13 +66,7 @@ class Tick(Pressable):
         self.setAccessibleName(name or text)
         self.setCheckable(True)
         self.setChecked(on)
-        self._partial = False
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-
-    def set_partial(self, partial: bool) -> None:
-        """Show a dash instead of the check mark."""
-        self._partial = partial
-        self.update()
 
     def text_room(self) -> tuple[float, float]:
         """(width of the words, room for them)."""
@@ -94,7 +88,7 @@ class Tick(Pressable):
     def draw(self, painter: QPainter) -> None:
         """Box, mark, words."""
         box = self._box()
-        marked = self.isChecked() or self._partial
+        marked = self.isChecked()
         if not self.isEnabled():
             paint.ground(painter, box, 4, colour("hover") if marked else None, colour("line"))
         elif marked:
@@ -104,7 +98,7 @@ class Tick(Pressable):
             paint.ground(painter, box, 4, colour("field"), border)
         if marked:
             ink = colour("on_accent" if self.isEnabled() else "disabled")
-            draw_icon(painter, "minus" if self._partial else "check", box, 14, ink)
+            draw_icon(painter, "check", box, 14, ink)
         if self.text():
             ink = colour("text" if self.isEnabled() else "disabled")
             paint.text(painter, QRectF(24, 0, self.width() - 24, self.height()), self.text(), ink)

@@ -121,13 +121,6 @@ class Pill(QWidget):
         self.setAccessibleName(text)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
-    def set_pill(self, text: str, ink: str = "ok") -> None:
-        """Other word and colour."""
-        self._text, self._ink = text, ink
-        self.setAccessibleName(text)
-        self.updateGeometry()
-        self.update()
-
     def text_room(self) -> tuple[float, float]:
         """(width of the word, room for it)."""
         return fonts.text_width(self._text, fonts.SECONDARY, 500), self.width() - 12.0
