@@ -268,7 +268,11 @@ def main():
     parser.add_argument("data", type=Path)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=BREAST_STEPS)
+    parser.add_argument("--force", action="store_true", help="replace weights that are there already")
     given = parser.parse_args()
+    there = RESOURCES / "weights" / {"start": "decoder_start", "breast": "breast_starter"}[given.what]
+    if there.exists() and not given.force:
+        sys.exit(f"{there.name} is there already; --force trains it anew")
     if given.what == "start":
         train_start(given.data, given.threads)
         return
