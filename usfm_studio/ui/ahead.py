@@ -14,7 +14,7 @@ from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell.rooms import Rooms
 
 MODULES = (
-    "cv2", "usfm_studio.engine.client", "usfm_studio.ui.review.inspector", "usfm_studio.ui.worklist.drawer",
+    "cv2", "numpy.ma", "usfm_studio.engine.client", "usfm_studio.ui.review.inspector", "usfm_studio.ui.worklist.drawer",
     "usfm_studio.ui.worklist.timeline",
 )  # fmt: skip
 """Read from the disk off the window's thread, which only makes objects of them."""
