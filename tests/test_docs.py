@@ -153,8 +153,8 @@ def test_no_module_of_the_program_speaks_to_a_network():
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module or ""]
-            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "socket":
-                names = [] if node.attr == "socketpair" else [f"socket.{node.attr}"]
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).startswith("socket."):
+                names = [name for name in [ast.unparse(node.func)] if name != "socket.socketpair"]
             found += [
                 f"{path.relative_to(ROOT)}: {name}"
                 for name in names

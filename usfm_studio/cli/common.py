@@ -159,7 +159,7 @@ def perform(call: Shared, house: House, steps: Steps[Any]) -> int:
                 result = drive(steps, progress.show, interrupted)
         finally:
             progress.close()
-    return show_result(result, as_json=call.as_json)
+        return show_result(result, as_json=call.as_json)  # still driven: a signal must not cut the result in two
 
 
 def _show_trace(call: Shared) -> None:
