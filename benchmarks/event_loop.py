@@ -53,7 +53,7 @@ MODEL = "ab" * 32
 
 
 def a_project(folder: Path, stills: int) -> None:
-    """Stills that differ in their last bytes, after the picture; a proposal on each, every fourth one done."""
+    """Stills that differ in their last bytes, after the picture; a proposal on each, the first quarter done."""
     picture = folder.parent / "still.png"
     picture.write_bytes(png_bytes(np.mgrid[0:ROWS, 0:COLUMNS][1].astype(np.uint8) // 2))
     loop = next((ROOT / "resources" / "sample" / "dicom" / "carotid").glob("*.dcm"))
@@ -71,7 +71,7 @@ def a_project(folder: Path, stills: int) -> None:
             frame = instance.frame_id(0)
             made = Proposal(frame=frame, model=MODEL, mask=mask, confidences=MappingProxyType({1: 0.9}))
             project.apply(SetProposal(name="Proposal", frame=frame, before=None, after=made))
-            if number % 4 == 0:
+            if number < stills // 4:
                 done = Annotation(state=State.DONE)
                 project.apply(SetAnnotation(name="Done", frame=frame, before=Annotation(), after=done))
 

@@ -33,11 +33,14 @@ class Ahead(QObject):
         self._rooms, self._session = rooms, session
         self._ready: dict[str, Any] = {}
         self._left = list(PARTS)
+        self._then: Callable[[], object] = lambda: None
         self._read.connect(self._make_next, Qt.ConnectionType.QueuedConnection)
         self.rooms = replace(rooms, **{part: self._given(part, getattr(rooms, part)) for part in PARTS})
 
-    def start(self) -> None:
-        """Begin; what is wanted meanwhile is made at once. A project that is asked for now opens after the reading."""
+    def start(self, then: Callable[[], object] = lambda: None) -> None:
+        """Begin; `then` comes last. A project that is asked for now opens after the reading, and what it needs at once
+        is made at once."""
+        self._then = then
         hands().submit(self._import)
 
     def _import(self) -> None:
@@ -53,6 +56,8 @@ class Ahead(QObject):
             part = self._left.pop(0)
             self._ready[part] = getattr(self._rooms, part)(self._session)
             QTimer.singleShot(0, self._make_next)
+        else:
+            self._then()
 
     def _given(self, part: str, make: Callable[[Session], T]) -> Callable[[Session], T]:
         def give(session: Session) -> T:

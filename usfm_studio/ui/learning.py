@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from time import monotonic
@@ -11,10 +12,11 @@ from PySide6.QtCore import QObject, QTimer
 
 from usfm_studio.document.edit import Change, change_of
 from usfm_studio.document.errors import Interrupted, StudioError
+from usfm_studio.document.frame import FrameId
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.project.project import Project
 from usfm_studio.ui.job import Job, hands
-from usfm_studio.ui.readiness import Counting
+from usfm_studio.ui.readiness import Counting, Done
 from usfm_studio.ui.state import STAGES, ModelRow, Notice, Readiness, TrainingState, Verdict
 from usfm_studio.ui.verdicts import verdict_of
 from usfm_studio.verbs import models as shelf_verb
@@ -65,10 +67,10 @@ class Learning(QObject):
         """What a run for the kind of image in view would learn from."""
         return self.counting.readiness
 
-    def enter(self, interrupted: tuple[runs.InterruptedRun, ...]) -> None:
+    def enter(self, done: Mapping[FrameId, Done], interrupted: tuple[runs.InterruptedRun, ...]) -> None:
         """Another project was opened; runs of it that were interrupted are told."""
         self.interrupted = interrupted
-        self.counting.enter()
+        self.counting.enter(done)
         self.refresh()
         if interrupted:
             self._session.notice.emit(_about_interrupted(interrupted))

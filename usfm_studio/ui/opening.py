@@ -20,6 +20,7 @@ from usfm_studio.project.project import Project
 from usfm_studio.ui.items import items_of
 from usfm_studio.ui.job import hands, in_words
 from usfm_studio.ui.place import read_place, write_place
+from usfm_studio.ui.readiness import Done, done_in
 from usfm_studio.ui.state import Item, Notice
 from usfm_studio.verbs.runs import InterruptedRun, interrupted_runs
 
@@ -45,6 +46,7 @@ class OpenedProject:
     place: FrameId | None
     notices: tuple[Notice, ...]
     interrupted: tuple[InterruptedRun, ...]
+    done: dict[FrameId, Done]
 
 
 @dataclass(slots=True)
@@ -211,6 +213,7 @@ def open_project(folder: Path, make: Make) -> OpenedProject:
             place=read_place(folder),
             notices=tuple(notices),
             interrupted=tuple(() if project.read_only else interrupted_runs(project)),
+            done=done_in(project),
         )
     except BaseException:
         project.close(0, discard=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -13,7 +14,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from usfm_studio.document.annotation import State
 from usfm_studio.document.edit import Change
 from usfm_studio.document.errors import StudioError
-from usfm_studio.document.frame import FrameId
+from usfm_studio.document.frame import FrameId, Instance
 from usfm_studio.document.schema import Schema
 from usfm_studio.project.project import Project
 from usfm_studio.ui.job import hands
@@ -28,7 +29,7 @@ Values = dict[FrameId, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
+class Done:
     """A frame that is done. `values` is None until its mask has been looked at."""
 
     exam: str
@@ -47,7 +48,7 @@ class _Sums:
     values: Counter[int] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
 
-    def add(self, done: _Done, sign: int) -> None:
+    def add(self, done: Done, sign: int) -> None:
         """Count one frame in (1) or out (-1)."""
         self.frames += sign
         self.empty += sign * (done.values == ())
@@ -86,10 +87,13 @@ class Counting(QObject):
         session.changed.connect(self._on_changed)
         session.current_changed.connect(self._on_current)
 
-    def enter(self) -> None:
-        """Another project: look at all that a person has worked on."""
+    def enter(self, done: Mapping[FrameId, Done]) -> None:
+        """Another project, in which this is done."""
         self.leave()
-        self._sort_all()
+        for frame, one in done.items():
+            self._put(frame, one)
+        if self._session.project is not None:
+            self._tell_if_new(self._session.project)
 
     def leave(self) -> None:
         """The project closes."""
@@ -97,19 +101,15 @@ class Counting(QObject):
         self.readiness = Readiness()
 
     def _forget(self) -> None:
-        self._done: dict[FrameId, _Done] = {}
+        self._done: dict[FrameId, Done] = {}
         self._sums: dict[str, _Sums] = {}
         self._unknown: dict[FrameId, None] = {}
         self._asked: set[FrameId] = set()
 
     def _sort_all(self) -> None:
-        known = {frame: done.values for frame, done in self._done.items()}
-        self._forget()
         project = self._session.project
         if project is not None:
-            for frame in project.annotated():
-                self._sort(project, frame.id, known.get(frame.id))
-            self._tell_if_new(project)
+            self.enter(done_in(project, {frame: done.values for frame, done in self._done.items()}))
 
     def _on_changed(self, change: Change) -> None:
         project = self._session.project
@@ -131,19 +131,12 @@ class Counting(QObject):
 
     def _sort(self, project: Project, frame: FrameId, values: tuple[int, ...] | None) -> None:
         """Put one frame where it belongs now; `values` as far as they are known."""
-        annotation = project.annotation(frame)
         try:
-            instance = project.frame(frame).instance if annotation.state in LEARNED else None
+            self._put(frame, _done(project, project.frame(frame).instance, frame, values))
         except StudioError:
-            instance = None  # its file is not in the project any more
-        if instance is None:
-            self._put(frame, None)
-            return
-        exam = project.schema.exam_of(instance)
-        values = () if annotation.state is State.NOTHING else values
-        self._put(frame, _Done(exam, instance.subject, annotation.labels, values))
+            self._put(frame, None)  # its file is not in the project any more
 
-    def _put(self, frame: FrameId, done: _Done | None) -> None:
+    def _put(self, frame: FrameId, done: Done | None) -> None:
         earlier = self._done.pop(frame, None)
         self._unknown.pop(frame, None)
         self._asked.discard(frame)  # an answer that is on its way is about an earlier mask
@@ -184,6 +177,21 @@ class Counting(QObject):
             if frame in self._asked:
                 self._put(frame, replace(self._done[frame], values=values))
         self._tell_if_new(project)
+
+
+def done_in(project: Project, known: Mapping[FrameId, tuple[int, ...] | None] | None = None) -> dict[FrameId, Done]:
+    """All frames that are done, with the values on them as far as they are known."""
+    held = known or {}
+    found = ((f.id, _done(project, f.instance, f.id, held.get(f.id))) for f in project.annotated())
+    return {frame: done for frame, done in found if done is not None}
+
+
+def _done(project: Project, instance: Instance, frame: FrameId, values: tuple[int, ...] | None) -> Done | None:
+    annotation = project.annotation(frame)
+    if annotation.state not in LEARNED:
+        return None
+    values = () if annotation.state is State.NOTHING else values
+    return Done(project.schema.exam_of(instance), instance.subject, annotation.labels, values)
 
 
 def _values_on(project: Project, frames: list[FrameId]) -> Values:

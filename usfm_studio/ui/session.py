@@ -103,7 +103,7 @@ class Session(QObject):
         self.house.opened = opened.project
         self.hidden_segments = frozenset()
         self.saving.follow(opened.project)
-        self.learning.enter(opened.interrupted)
+        self.learning.enter(opened.done, opened.interrupted)
         self.navigation.enter(opened.items, opened.place)
         self.navigation.choose_segment()
         self.opened.emit()

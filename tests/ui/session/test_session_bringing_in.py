@@ -60,7 +60,8 @@ def test_the_person_stays_where_she_is_while_files_come_in(desk, images, tmp_pat
     assert len(desk.session.navigation.items) == 12
 
 
-def test_stopping_keeps_what_was_read(empty, images, tmp_path):
+def test_stopping_keeps_what_was_read(empty, images, tmp_path, monkeypatch):
+    monkeypatch.setattr("usfm_studio.verbs.info.GROUP", 20)
     many = tmp_path / "many"
     for copy in range(40):
         shutil.copytree(images, many / str(copy))

@@ -57,7 +57,7 @@ def settle_in(window: Window) -> Sweeper:
     """What can wait for the first paint, and need not wait for a project."""
     ahead = Ahead(window.rooms, window.session)
     window.rooms = ahead.rooms
-    ahead.start()
+    ahead.start(window.work)
     sweeper = Sweeper(window)
     window.session.opened.connect(sweeper.leave_out)
     return sweeper
