@@ -21,7 +21,7 @@ SMALL_TARGET = 0.03
 """Targets that cover less of the image than this are learned at 384 px instead of 256."""
 FEW_SUBJECTS = 6
 """Below this many subjects the encoder stays as it is."""
-MEMBERS_SHARE = 0.66
+MEMBERS_SHARE = 0.75
 """Part of the learning that goes to the members of a cross-fitting; their mean has the rest."""
 SIDED = 0.15
 """A segment whose centre lies this far from the middle (half widths), on one side throughout, forbids mirroring."""
