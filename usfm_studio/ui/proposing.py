@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer
 
 from usfm_studio.document.edit import Change, change_of
-from usfm_studio.document.errors import Interrupted, NotFound, StudioError
+from usfm_studio.document.errors import Interrupted, StudioError
 from usfm_studio.document.frame import Frame, FrameId
 from usfm_studio.project.project import Project
 from usfm_studio.ui.job import Job
@@ -205,7 +205,7 @@ class Proposing(QObject):
     def _on_failed(self, error: StudioError, wanted: list[Wanted]) -> None:
         """Whatever stopped a round, the frames left in it are tried one by one, to find the one that is to blame."""
         project = self._session.project
-        if project is None or isinstance(error, NotFound):
+        if project is None:
             return
         for frame, model in wanted if len(wanted) == 1 and not isinstance(error, Interrupted) else ():
             if self._lacks(project, frame.id, model):
