@@ -119,16 +119,18 @@ class _Adding:
         if self._new:
             count, new = len(self._new), tuple(self._new.values())
             name = f"Add {count} file{'s' if count > 1 else ''}"
-            yield self._apply(ReplaceInstances(name=name, before=(), after=new))
+            applied = self._apply(ReplaceInstances(name=name, before=(), after=new))
             self._added |= self._new.keys()
             self._frames += sum(instance.frames for instance in new)
-            self._new = {}
+            self._new = {}  # before the yield: an interruption there must find nothing left to add
+            yield applied
         if self._moved:
             before = tuple(self._known[digest] for digest in self._moved)
-            yield self._apply(ReplaceInstances(name="Find files", before=before, after=tuple(self._moved.values())))
+            applied = self._apply(ReplaceInstances(name="Find files", before=before, after=tuple(self._moved.values())))
             self._known |= self._moved
             self._relinked += len(self._moved)
             self._moved = {}
+            yield applied
 
     def note_clashes(self) -> Iterator[Event]:
         """Note on images that claim to be one DICOM object and differ, where one of them is new."""
