@@ -26,6 +26,10 @@ def fields_of(result: Any) -> dict[str, Any]:
     return dataclasses.asdict(result)
 
 
+PIECE = 2048
+"""Characters written at once: less than the stream's own buffer."""
+
+
 def show_result(result: Any, *, as_json: bool) -> int:
     """Print the result and answer the exit status."""
     body = fields_of(result)
@@ -40,7 +44,9 @@ def show_result(result: Any, *, as_json: bool) -> int:
 
 def print_line(body: Mapping[str, Any]) -> None:
     """One JSON object on standard output."""
-    sys.stdout.write(json.dumps(_plain(body), ensure_ascii=not _writes_unicode()) + "\n")
+    text = json.dumps(_plain(body), ensure_ascii=not _writes_unicode()) + "\n"
+    for start in range(0, len(text), PIECE):  # a signal during one large write to a pipe loses the rest (CPython 3.11)
+        sys.stdout.write(text[start : start + PIECE])
     sys.stdout.flush()
 
 
