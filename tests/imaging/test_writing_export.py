@@ -107,17 +107,25 @@ def test_a_data_folder_holds_all_that_training_needs(tmp_path):
     deep = (np.arange(15, dtype=np.uint16) * 100).reshape(3, 5)
     frames = [
         a_frame("a", ids=RING, pixels=colour, spacing=(0.1, 0.2), labels=("benign",), subject="P1"),
-        a_frame("b", frame=2, frames=3, pixels=deep, subject="P2", target=np.full((3, 5), 9, np.uint8)),
+        a_frame(
+            "b", frame=2, frames=3, pixels=deep, subject="P2", target=np.full((3, 5), 9, np.uint8), source={"bits": 12}
+        ),
     ]
     out, answer = an_export(tmp_path, "data", frames)
     assert np.array_equal(cv2.imread(str(out / "images/a.png"))[:, :, ::-1], colour)
-    assert cv2.imread(str(out / "images/b_f002.png"), cv2.IMREAD_UNCHANGED).max() == 255
+    assert np.array_equal(cv2.imread(str(out / "images/b_f002.png"), cv2.IMREAD_UNCHANGED), deep >> 4)
     assert (out / "targets/b_f002.png").exists()
     assert not (out / "masks/b_f002.png").exists()
     assert table(out / "subjects.csv")[1:] == [["a.png", "P1"], ["b_f002.png", "P2"]]
     assert table(out / "spacing.csv") == [["file", "mm_per_px", "mm_per_px_y"], ["a.png", "0.1", "0.2"]]
     assert table(out / "labels.csv")[1:] == [["a.png", "benign"]]
     assert answer["frames"] == 2
+
+
+def test_deep_frames_of_unknown_bits_keep_all_that_an_8_bit_picture_can(tmp_path):
+    deep = (np.arange(15, dtype=np.uint16) * 100).reshape(3, 5)  # up to 1400: 11 bits
+    out, _ = an_export(tmp_path, "data", [a_frame("a", pixels=deep)])
+    assert np.array_equal(cv2.imread(str(out / "images/a.png"), cv2.IMREAD_UNCHANGED), deep >> 3)
 
 
 def test_files_that_are_there_are_never_replaced(tmp_path):

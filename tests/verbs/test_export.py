@@ -104,6 +104,20 @@ def test_an_empty_mask_says_nothing_to_mark_and_keeps_the_labels(filled, tmp_pat
     assert project.mask(frame).same_as(before[1])
 
 
+@pytest.mark.parametrize("state", [State.FLAGGED, State.UNUSABLE])
+@pytest.mark.parametrize("fill", [0, 1])
+def test_what_a_person_said_of_the_frame_itself_outlives_masks_that_come_in(filled, tmp_path, state, fill):
+    project = filled.project
+    frame = project.frames()[0].id
+    draw(project, frame)
+    project.apply(review.set_state(project, frame, state))
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "im0001.png").write_bytes(png_bytes(np.full((ROWS, COLUMNS), fill, np.uint8)))
+    assert bring_back(filled, "png", tmp_path / "masks").annotated == 1
+    assert project.annotation(frame).state is state
+    assert bool(project.layers(frame)) is bool(fill)
+
+
 def test_segments_are_matched_by_name_and_new_ones_are_added(filled, tmp_path):
     masks = tmp_path / "masks"
     masks.mkdir()

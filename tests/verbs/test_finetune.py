@@ -12,6 +12,7 @@ from tests.project.making import set_state
 from tests.verbs.making import SCHEMA, a_data_folder, a_project, a_shelf_model, a_still, by_hand, kinds
 from tests.verbs.test_export import draw
 from usfm_studio.document.annotation import State
+from usfm_studio.document.edit import SetChampion
 from usfm_studio.document.errors import BadModel, ChildDied, Interrupted, NothingToLearn, ReadOnly, WrongUsage
 from usfm_studio.document.schema import Schema, Segment
 from usfm_studio.document.snapshot import Snapshot
@@ -77,6 +78,23 @@ def test_a_model_that_is_not_better_is_adopted_and_does_not_propose(learned_from
     assert project.models.champion("") == first.model
     assert project.models.card(second.model).parents == (first.model,)
     assert not second.promoted
+
+
+def test_a_model_chosen_during_the_run_stays_chosen(learned_from):
+    """The verdict compares with the champion at the start: it says nothing of another one."""
+    first, other = learn(learned_from), learn(learned_from, options={"promoted": False, "weights": "other"})
+    project = learned_from.project
+
+    def choose(event):
+        learning = event.kind == "stage" and event.body["stage"] != "reading"
+        if learning and project.models.champion("") == first.model:
+            project.apply(SetChampion(name="Choose", exam="", before=first.model, after=other.model))
+
+    third = learn(learned_from, options={"weights": "third"}, show=choose)
+    assert not third.promoted
+    assert "another model was chosen" in third.reason
+    assert project.models.champion("") == other.model
+    assert project.models.card(third.model).parents == (first.model,)
 
 
 def test_the_worker_is_told_all_it_needs(learned_from):

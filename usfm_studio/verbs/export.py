@@ -122,7 +122,7 @@ def chosen(project: Project, arguments: ExportArguments) -> list[Frame]:
         states |= {State.DOING, State.FLAGGED}
     return [
         frame
-        for frame in project.frames()
+        for frame in project.annotated()
         if project.annotation(frame.id).state in states
         and (arguments.exam is None or project.schema.exam_of(frame.instance) == arguments.exam)
     ]
@@ -137,6 +137,7 @@ def _source(house: House, frame: Frame) -> dict[str, Any]:
         "member": instance.member,
         "frame": frame.index,
         "frames": instance.frames,
+        "bits": instance.bits,
         "seconds_per_frame": seconds[-1] / (len(seconds) - 1) if seconds and len(seconds) > 1 else None,
         "exam": house.project.schema.exam_of(instance),
         "model": next((step.model for step in reversed(annotation.provenance) if step.model), ""),

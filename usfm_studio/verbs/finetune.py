@@ -114,7 +114,7 @@ def ready(project: Project, exam: str) -> list[Frame]:
     """Frames of one exam group that count: done, or looked at with nothing to mark."""
     return [
         frame
-        for frame in project.frames()
+        for frame in project.annotated()
         if project.annotation(frame.id).state in (State.DONE, State.NOTHING)
         and project.schema.exam_of(frame.instance) == exam
     ]
@@ -157,8 +157,10 @@ def _from_project(arguments: FinetuneArguments, house: House, end: float, runnin
         runs.failed(folder, error)
         raise
     yield Apart(lambda: runs.finished(folder))
-    if body["promoted"]:
+    if body["promoted"] and project.models.champion(exam) == champion:
         yield from _promote(project, exam, champion, card)
+    elif body["promoted"]:
+        body |= {"promoted": False, "reason": "another model was chosen while this one was learning"}
     return _result(body, card.digest, house.options.seed, failed)
 
 

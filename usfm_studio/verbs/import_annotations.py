@@ -106,7 +106,8 @@ def _of_frame(project: Project, frame: FrameId, found: _Found, match: Merged) ->
     if frame in found.masks:
         mask = Mask.from_array(match.translated(np.load(found.masks[frame])))
         painted = paint(NAME, frame, project.mask(frame), mask)
-        state = State.DONE if mask.tiles else State.NOTHING
+        if before.state not in (State.FLAGGED, State.UNUSABLE):  # a person's word on the frame itself stays
+            state = State.DONE if mask.tiles else State.NOTHING
     if painted is not None:
         yield painted
     if painted is not None or (labels, state) != (before.labels, before.state):

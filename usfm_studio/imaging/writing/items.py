@@ -18,6 +18,7 @@ from usfm_studio.document.mask import Ids
 from usfm_studio.document.schema import Schema
 from usfm_studio.document.snapshot import Sample, Snapshot
 from usfm_studio.imaging.names import Named, framed, parted, unique_stems
+from usfm_studio.imaging.reading.colour import to_8_bit
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".dcm", ".tif", ".tiff", ".bmp"})
 _NUMBERED = re.compile(r"(.+)#(\d+)", re.DOTALL)
@@ -29,7 +30,8 @@ Progress = Callable[[dict[str, Any]], None]
 class Item:
     """One frame to write. `stem` is that of its source, `frame` its index where the source has several.
 
-    `frames` is how many the source has (0: unknown); `path` and `member` lead to the source where they are known.
+    `frames` is how many the source has (0: unknown), `bits` the stored bits of a sample (0: unknown); `path` and
+    `member` lead to the source where they are known.
     """
 
     sample: Sample
@@ -38,6 +40,7 @@ class Item:
     frames: int = 1
     path: str = ""
     member: str = ""
+    bits: int = 0
     seconds_per_frame: float | None = None
     exam: str = ""
     model: str = ""
@@ -76,12 +79,12 @@ class Work:
         return np.ascontiguousarray(ids)
 
     def pixels(self, item: Item) -> NDArray[np.uint8]:
-        """(rows, columns[, 3]) uint8; deeper samples are spread from their lowest to their highest value."""
+        """(rows, columns[, 3]) uint8: the high 8 bits of deeper samples, as everything that learns sees them.
+
+        One scale for all frames of a source: a frame stretched by itself would flicker beside its neighbours.
+        """
         pixels: NDArray[Any] = np.asarray(self.snapshot.pixels(item.sample))
-        if pixels.dtype == np.uint8:
-            return np.ascontiguousarray(pixels)
-        low, high = float(pixels.min()), float(pixels.max())
-        return np.rint((pixels - low) * (255.0 / max(high - low, 1.0))).astype(np.uint8)
+        return np.ascontiguousarray(to_8_bit(pixels, item.bits or int(pixels.max()).bit_length()))
 
     def loops(self, items: tuple[Item, ...]) -> Iterator[tuple[Item, ...]]:
         """The items, those of one source together and in order of their frames."""
@@ -108,7 +111,7 @@ def work_of(snapshot: Snapshot, options: Mapping[str, Any], progress: Progress |
     """The snapshot's samples under their file names.
 
     `options["sources"]` maps a sample's stem to {"path", "member", "frame"} and, where known, "frames",
-    "seconds_per_frame", "exam" and "model"; without it the sample's own name counts.
+    "bits", "seconds_per_frame", "exam" and "model"; without it the sample's own name counts.
     """
     sources: Mapping[str, Mapping[str, Any]] = options.get("sources") or {}
     counts = Counter(sample.source_digest for sample in snapshot.samples if sample.source_digest)
@@ -128,6 +131,7 @@ def _draft(sample: Sample, source: Mapping[str, Any], shares_source: bool) -> It
         frames=1 if frame is None else int(source.get("frames") or 0),
         path=str(source.get("path") or ""),
         member=str(source.get("member") or ""),
+        bits=int(source.get("bits") or 0),
         seconds_per_frame=float(seconds) if seconds else None,
         exam=str(source.get("exam") or ""),
         model=str(source.get("model") or ""),
