@@ -26,12 +26,14 @@ def blob(rng, shape_rc=(60, 80), *, empty=False):
     return pixels, ids, "large" if large else "small"
 
 
-def snapshot(folder: Path, subjects: int, *, frames=1, masks=True, labels=False, empty=False, seed=0) -> Snapshot:
-    """A snapshot of `subjects` named s00, s01 ... with `frames` scans each."""
+def snapshot(
+    folder: Path, subjects: int, *, frames=1, more_of_first=0, masks=True, labels=False, empty=False, seed=0
+) -> Snapshot:
+    """A snapshot of `subjects` named s00, s01 ... with `frames` scans each, and so many more of the first."""
     rng = np.random.default_rng(seed)
     writer = SnapshotWriter(folder, SCHEMA)
     for n in range(subjects):
-        for i in range(frames):
+        for i in range(frames + (more_of_first if n == 0 else 0)):
             pixels, ids, label = blob(rng, empty=empty)
             if labels and n < 2:
                 label = ("large", "small")[n]

@@ -209,6 +209,18 @@ def test_cross_fitted_champions_are_compared_by_their_remembered_scores(few, tmp
     assert {s: old[s] for s in ("s04", "s05")} == pytest.approx({s: fresh[s]["dice_all"] for s in ("s04", "s05")})
 
 
+def test_both_models_are_summed_up_over_the_same_pairs_where_one_is_remembered_by_subject(few, tmp_path):
+    _, asked, _, _ = few
+    shot = snapshot(tmp_path / "snapshot", 6, more_of_first=4)
+    again = order(tmp_path, shot, champion=asked.run / "model", trained_before=("s00", "s01", "s02", "s03"))
+    result = fine_tune(again, Line())
+    frames = {f"s{n:02d}": 5 if n == 0 else 1 for n in range(6)}
+    assert result["per_subject"].keys() == frames.keys()
+    for model in ("champion", "challenger"):
+        summed = sum(result["per_subject"][s][model] * count for s, count in frames.items()) / 10
+        assert result["holdout"][model] == pytest.approx(summed, abs=1e-5)
+
+
 def test_a_champion_that_cannot_be_used_counts_as_none(many):
     folder, shot, _ = many
     a_model(folder / "broken", segments=("Blob",))

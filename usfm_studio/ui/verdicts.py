@@ -48,11 +48,12 @@ def verdict_of(project: Project, result: FinetuneResult, place_of: Callable[[Fra
 
 
 def verdict_title(name: str, before: str, result: FinetuneResult) -> str:
-    """One line: better, first, or kept the old one."""
+    """One line: better, taken over as no worse, first, or kept the old one. Scores that look equal are not "better"."""
     old, new = result.holdout.get("champion"), result.holdout.get("challenger")
     scores = f": {old:.2f} to {new:.2f}" if old is not None and new is not None else ""
     if result.promoted and before:
-        return f"{name} is better{scores}"
+        better = old is None or new is None or round(new, 2) > round(old, 2)
+        return f"{name} {'is better' if better else 'takes over'}{scores}"
     if result.promoted:
         return f"{name} proposes from now on" + (f": {new:.2f}" if new is not None else "")
     return f"Kept {before}{scores}" if before else f"{name} is not used yet{scores}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -103,7 +104,7 @@ def _against(
         Standing(by_subject=old, segments=segments_old),
         masks=recipe.masks,
     )
-    metric = figures.values.get(judgement.metric) if both_fresh else _mean_of(old, shared)
+    metric = figures.values.get(judgement.metric) if both_fresh else _remembered_metric(old, shared, answers)
     return replace(
         judgement,
         verdict=_named(verdict, material),
@@ -159,8 +160,15 @@ def _named(verdict: Verdict, material: Material) -> Verdict:
     return replace(verdict, reason=reason)
 
 
-def _mean_of(scores: Mapping[str, float], subjects: set[str]) -> float | None:
-    return float(np.mean([scores[s] for s in subjects])) if subjects else None
+def _remembered_metric(old: Mapping[str, float], shared: set[str], answers: Answers) -> float | None:
+    """The champion's `dice_all` where some of its scores are remembered ones, known by subject only.
+
+    Each subject counts as often as it has pairs now, as in the challenger's figure beside it. None for labels: the
+    log-loss by subject, which decides there, cannot be made into the F1 that is shown.
+    """
+    weights = Counter(pair.subject for pair in answers.pairs if pair.subject in shared)
+    total = sum(weights.values())
+    return sum(old[s] * count for s, count in weights.items()) / total if total else None
 
 
 def worst_frames(judgement: Judgement, answers: Answers, count: int = SHOWN) -> list[str]:
