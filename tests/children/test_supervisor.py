@@ -124,15 +124,22 @@ class TestAnswers:
 
 
 class TestWithdrawal:
-    def test_the_latest_of_a_key_wins(self, child):
-        first = child.ask("patient", {}, key="prompt")
+    def test_the_latest_of_a_key_takes_the_place_of_those_that_wait(self, child):
+        holds = child.ask("patient", {})  # until it is given up: nothing behind it can be answered too early
+        first = child.ask("echo", {"n": 1}, key="prompt")
         second = child.ask("echo", {"n": 2}, key="prompt")
         other = child.ask("echo", {"n": 0}, key="other")
         third = child.ask("echo", {"n": 3}, key="prompt")
-        assert third.result(LONG) == {"n": 3}
-        assert other.result(LONG) == {"n": 0}
         assert isinstance(error_of(first), Interrupted)
         assert isinstance(error_of(second), Interrupted)
+        holds.cancel()
+        assert third.result(LONG) == {"n": 3}
+        assert other.result(LONG) == {"n": 0}
+
+    def test_the_latest_of_a_key_takes_the_place_of_the_one_at_work(self, child):
+        first = child.ask("patient", {}, key="prompt")
+        assert child.ask("echo", {"n": 2}, key="prompt").result(LONG) == {"n": 2}
+        assert isinstance(error_of(first), Interrupted)
 
     def test_a_cancelled_request_fails_at_once_and_is_released_when_the_child_lets_go(self, child):
         begun, released = threading.Event(), threading.Event()

@@ -153,7 +153,7 @@ class FakeSession(QObject):
     def fill(self, count: int = 240, *, at: int = 11, frames: int = 1, folder: Path | None = None) -> FakeSession:
         """A project with this many items, one of them in view, something proposed on it."""
         self.project = SimpleNamespace(
-            folder=folder or Path("/projects/Fetal heads"), frames=tuple, annotation=lambda _id: NO_ANNOTATION
+            folder=folder or Path("/projects/Fetal heads"), annotated=tuple, annotation=lambda _id: NO_ANNOTATION
         )
         instances = [
             an_instance(
