@@ -11,7 +11,7 @@ from usfm_studio.engine.models.decoder import LIGHT_WIDTHS, UNetDecoder
 from usfm_studio.engine.models.encoder import ENCODERS, Features, build_encoder
 from usfm_studio.engine.models.fuse import fused
 from usfm_studio.engine.models.label_head import LabelHead, summarise, summary_width
-from usfm_studio.engine.models.vit import resized_bias
+from usfm_studio.engine.models.relative_positions import resized_bias
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:timm.layers.interpolate")
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from usfm_studio.document.errors import WrongUsage
 
 MULTIPLE = 32
-"""Rows and columns of every input are multiples of this."""
+"""Every encoder takes rows and columns that are multiples of this: what frames are placed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,22 @@ class Features:
 
 
 class Encoder(nn.Module):
-    """Any encoder. `channels` gives the width of the map at each stride, `pooled_width` that of the summary."""
+    """Any encoder. `channels` gives the width of the map at each stride, `pooled_width` that of the summary.
+
+    `multiple`: rows and columns of its input are multiples of this: its coarsest stride, or its patch.
+    """
 
     name: str
+    multiple: int = MULTIPLE
     channels: dict[int, int]
     pooled_width: int
 
     @abstractmethod
     def forward(self, x_BCHW: Tensor) -> Features:
-        """Features of grey (C = 1) or three equal channels (C = 3), float 0..1; H and W multiples of 32."""
+        """Features of grey (C = 1) or three equal channels (C = 3), float 0..1; H and W multiples of `multiple`.
+
+        Raises WrongUsage for other shapes.
+        """
 
 
 def pool_maps(maps: Sequence[Tensor]) -> Tensor:
@@ -52,11 +59,11 @@ def pool_maps(maps: Sequence[Tensor]) -> Tensor:
     return torch.cat([part for m in maps for part in (m.mean((2, 3)), m.amax((2, 3)))], 1)
 
 
-def check_input(x_BCHW: Tensor) -> None:
-    """Raise WrongUsage unless the batch has 1 or 3 channels and sides that are multiples of 32."""
+def check_input(x_BCHW: Tensor, multiple: int = MULTIPLE) -> None:
+    """Raise WrongUsage unless the batch has 1 or 3 channels and sides that are multiples of `multiple`."""
     channels, rows, columns = x_BCHW.shape[1:]
-    if channels not in (1, 3) or rows % MULTIPLE or columns % MULTIPLE or not rows or not columns:
+    if channels not in (1, 3) or rows % multiple or columns % multiple or not rows or not columns:
         raise WrongUsage(
             "The encoder cannot take this image",
-            f"it is {rows}x{columns} with {channels} channels; sides must be multiples of {MULTIPLE}, channels 1 or 3",
+            f"it is {rows}x{columns} with {channels} channels; sides must be multiples of {multiple}, channels 1 or 3",
         )
