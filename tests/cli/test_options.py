@@ -18,9 +18,10 @@ FROZEN = {
     "export": {"PROJECT", "--format", "--out", "--exam"},
     "project": {"ACT", "PROJECT"},
     "open": {"PROJECT"},
+    "pack": {"OUT", "PATHS", "--size", "--organ", "--leave-fold", "--folds", "--add"},
 }
 NOT_YET = {
-    "clicks", "propagate", "measure", "report", "agreement", "next", "encode", "pretrain", "pack", "probe",
+    "clicks", "propagate", "measure", "report", "agreement", "next", "encode", "pretrain", "probe",
     "deidentify",
 }  # fmt: skip
 CHOICES = {

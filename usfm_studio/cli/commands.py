@@ -271,7 +271,6 @@ NOT_YET = {
     "next": "Tell what to annotate next and why.",
     "encode": "Write frozen features.",
     "pretrain": "Dual-masked pre-training.",
-    "pack": "Build shards for pre-training.",
     "probe": "Evaluate an encoder.",
     "deidentify": "Remove identity from headers and pixels.",
 }

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 import click
 
-from usfm_studio.cli import commands
+from usfm_studio.cli import commands, research
 from usfm_studio.cli.signals import INTERRUPTED, Signals
 from usfm_studio.cli.studio import PROGRAM, studio
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch, in every process: its threads must not spin
 
-__all__ = ["commands", "main", "run", "studio"]
+__all__ = ["commands", "main", "research", "run", "studio"]
 
 
 def main() -> None:
