@@ -42,7 +42,7 @@ def demo(call: Shared, tour: Path | None, keep: bool) -> int:
     if tour is None:
         refuse_without_display()
         with brought_in(call):
-            from usfm_studio.ui.shell.app import show_sample
+            from usfm_studio.ui.app import show_sample
 
         return in_window(call, show_sample)
     with brought_in(call):
@@ -270,7 +270,6 @@ NOT_YET = {
     "agreement": "Compare readers.",
     "next": "Tell what to annotate next and why.",
     "encode": "Write frozen features.",
-    "pretrain": "Dual-masked pre-training.",
     "probe": "Evaluate an encoder.",
     "deidentify": "Remove identity from headers and pixels.",
 }

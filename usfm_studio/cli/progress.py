@@ -9,7 +9,7 @@ from typing import Any
 from usfm_studio.cli.output import print_line
 from usfm_studio.verbs.steps import Event
 
-STREAMED = frozenset({"stage", "step", "holdout", "note"})
+STREAMED = frozenset({"stage", "step", "holdout", "probe", "note"})
 """Events that the contract streams with JSON."""
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from usfm_studio.cli.common import Shared, perform, shared
 from usfm_studio.cli.studio import studio
+
+if TYPE_CHECKING:
+    from usfm_studio.verbs.house import House
+    from usfm_studio.verbs.steps import Steps
 
 FOLDER = click.Path(path_type=Path)
 
@@ -40,3 +44,40 @@ def pack(call: Shared, out: Path, paths: tuple[str, ...], **rest: Any) -> int:
 
     house = House(call.options(), readers=2)
     return perform(call, house, run(PackArguments(out=out, paths=paths, **rest), house))
+
+
+@studio.command()
+@click.argument("config", metavar="CONFIG.toml")
+@click.argument("changes", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--resume", is_flag=True, help="Go on after the newest checkpoint, where there is one.")
+@click.option("--out", type=FOLDER, default=None, help="Folder of the run; else the recipe's, else ./pretrain-CONFIG.")
+@shared
+def pretrain(call: Shared, config: str, changes: tuple[str, ...], resume: bool, out: Path | None) -> int:
+    """Pre-train an encoder with dual masks by a recipe; also under torchrun.
+
+    CONFIG.toml is a file, or the name of a recipe that ships: usfm_base_3m, usfm_small, usfm_lite0_cpu.
+
+    Example: usfm-studio pretrain usfm_lite0_cpu data=corpus steps=4000 --out run --resume
+    """
+    from click.core import ParameterSource
+
+    from usfm_studio.verbs.house import House
+    from usfm_studio.verbs.pretrain import PretrainArguments, is_first_rank, run
+
+    given = click.get_current_context().get_parameter_source("seed") is not ParameterSource.DEFAULT
+    seed = call.seed if given else None
+    house = House(call.options())
+    steps = run(PretrainArguments(config=config, changes=changes, out=out, resume=resume, seed=seed), house)
+    if is_first_rank():
+        return perform(call, house, steps)
+    return _quietly(call, house, steps)
+
+
+def _quietly(call: Shared, house: House, steps: Steps[Any]) -> int:
+    """Drive a verb on a rank that prints no result; its errors go to standard error."""
+    from usfm_studio.verbs.drive import drive
+
+    call.as_json = False
+    with call.signals.driven() as interrupted, house:
+        drive(steps, interrupted=interrupted)
+    return 0
