@@ -234,11 +234,15 @@ class ShardWriter:
         file, part = self._open.file, self._open.part(self._name())
         assert file is not None
         path = self.folder / part.shard
-        with in_words(WHAT):
-            flush(file)
-            file.close()
-            put(path.with_name(part.shard + BESIDE), path)
-            write_whole(path.with_suffix(PART_ENDING), part_bytes(part))
+        try:
+            with in_words(WHAT):
+                flush(file)
+                file.close()
+                put(path.with_name(part.shard + BESIDE), path)
+                write_whole(path.with_suffix(PART_ENDING), part_bytes(part))
+        except StudioError:
+            self._give_up_shard()
+            raise
         self._parts.append(part)
         self._open = _OpenShard()
 
