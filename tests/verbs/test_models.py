@@ -142,7 +142,7 @@ def test_a_wrong_digest_is_one_clear_message_and_nothing_is_kept(house, tmp_path
 
 @pytest.mark.parametrize(
     ("name", "error"),
-    [("gone", NotFound), ("weights.pt", Unsupported), ("weights.safetensors", Unsupported), ("folder", BadModel)],
+    [("gone", NotFound), ("weights.onnx", Unsupported), ("weights.pkl", Unsupported), ("folder", BadModel)],
 )
 def test_what_is_no_model_folder_says_so(house, tmp_path, name, error):
     if name == "folder":

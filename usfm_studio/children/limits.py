@@ -55,6 +55,16 @@ def apply(settings: Settings) -> None:
         Path("/proc/self/oom_score_adj").write_text(RATHER_ME)
 
 
+def allow_more(bytes_: int) -> None:
+    """Limit the memory of this process to what it uses now and so much more; where a system knows no limit, nothing."""
+    if resource is None or not Path("/proc/self/statm").is_file():
+        return
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + bytes_
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
 def die_with(parent: int) -> None:
     """Ask Linux to kill this process when the thread that started it ends; end at once if that has happened.
 

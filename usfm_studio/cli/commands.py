@@ -210,11 +210,19 @@ def evaluate(call: Shared, model: str, data: Path, folds: int | None, fold: int 
 @click.option("--project", type=FOLDER, default=None, help="The project's shelf; without it, the shipped models.")
 @click.option("--out", type=FOLDER, default=None, help="Where an exported (or, without --project, imported) one goes.")
 @click.option("--exam", default=None, help="For promote and rollback: the body part that the model proposes for.")
+@click.option("--licence", default="", metavar="TEXT", help="To import a checkpoint: its licence, for the card.")
+@click.option("--heads", type=click.IntRange(1, 128), default=None, help="The same: a ViT's heads.")
+@click.option(
+    "--pixels",
+    type=click.Choice(["imagenet", "half"]),
+    default=None,
+    help="The same: a ViT's pixels were scaled by ImageNet's mean and deviation, or (x - 0.5) / 0.5.",
+)
 @shared
-def models(call: Shared, act: str, model: str | None, project: Path | None, out: Path | None, exam: str | None) -> int:
-    """List, show and move models, and choose which one proposes.
+def models(call: Shared, act: str, model: str | None, project: Path | None, **rest: Any) -> int:
+    """List, show and move models, and choose which one proposes. `import` also takes checkpoints of encoders.
 
-    Example: usfm-studio models list --project heads.usfm
+    Example: usfm-studio models import USFM_latest.pth --out usfm --licence "CC-BY-NC 4.0"
     """
     from usfm_studio.verbs.house import House
     from usfm_studio.verbs.models import ModelsArguments, run
@@ -223,9 +231,11 @@ def models(call: Shared, act: str, model: str | None, project: Path | None, out:
         raise click.UsageError(f"`models {act}` needs --project PROJECT.")
     if model is None and act in ("show", "import", "promote", "remove"):
         raise click.UsageError(f"`models {act}` needs a MODEL.")
+    choices = {name: value for name in ("heads", "pixels") if (value := rest.pop(name)) is not None}
+    arguments = ModelsArguments(act=act, model=model, choices=choices, **rest)
     looks = act in ("list", "show", "export")
     house = House.at(project, call.options(), read_only=looks) if project else House(call.options())
-    return perform(call, house, run(ModelsArguments(act=act, model=model, out=out, exam=exam), house))
+    return perform(call, house, run(arguments, house))
 
 
 @studio.command()
@@ -270,7 +280,6 @@ NOT_YET = {
     "agreement": "Compare readers.",
     "next": "Tell what to annotate next and why.",
     "encode": "Write frozen features.",
-    "probe": "Evaluate an encoder.",
     "deidentify": "Remove identity from headers and pixels.",
 }
 

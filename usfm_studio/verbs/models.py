@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from usfm_studio.document.edit import SetChampion
-from usfm_studio.document.errors import BadModel, NotFound, Unsupported, WrongUsage
+from usfm_studio.document.errors import NotFound, Unsupported, WrongUsage
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.values_json import card_to
 from usfm_studio.project.models import read_card as checked_card
 from usfm_studio.project.project import Project
+from usfm_studio.verbs.foreign import encoder_from, is_foreign
 from usfm_studio.verbs.house import House
-from usfm_studio.verbs.shelf import CARD, copy_model, read_card, resolve_model, shipped
+from usfm_studio.verbs.scratch import scratch
+from usfm_studio.verbs.shelf import copy_model, read_card, refuse_taken, resolve_model, shipped
 from usfm_studio.verbs.steps import Apart, Event, Steps
 
 ACTS = ("list", "show", "import", "export", "promote", "rollback", "remove")
-FOREIGN = {".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".pkl", ".bin"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsArguments:
     """`act` is one of ACTS; `model` is M of the contract.
 
-    `out` is for export and import, `exam` for promote and rollback.
+    `out` is for export and import, `exam` for promote and rollback; `licence` and `choices` (`heads`, `pixels`) for the
+    import of another program's file, which does not tell them.
     """
 
     act: str
     model: str | None = None
     out: Path | None = None
     exam: str | None = None
+    licence: str = ""
+    choices: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,26 +91,29 @@ def _show(arguments: ModelsArguments, house: House) -> Steps[ModelsResult]:
 
 def _import(arguments: ModelsArguments, house: House) -> Steps[ModelsResult]:
     source = Path(arguments.model or "")
-    _refuse_foreign(source)
-    if house.opened is None:
+    if not is_foreign(source):
         out = arguments.out or Path(source.resolve().name)
-        card = yield Apart(lambda: copy_model(source, out))
+        return (yield from _take(source, out, house))
+    out = arguments.out or Path(source.stem)
+    if house.opened is None:
+        refuse_taken(out, replace=False)
+    with scratch("encoder") as folder:
+        yield Event("stage", {"stage": "reading"})
+        yield from encoder_from(source, folder / out.name, arguments.licence, arguments.choices)
+        result = yield from _take(folder / out.name, out, house)
+    (entry,) = result.models
+    source_told = entry["settings"]["source"]
+    return ModelsResult(models=[{**entry, "spare": source_told["spare"], "assumed": source_told["assumed"]}])
+
+
+def _take(folder: Path, out: Path, house: House) -> Steps[ModelsResult]:
+    """Bring a model folder onto the project's shelf, or where there is no project to `out`."""
+    if house.opened is None:
+        card = yield Apart(lambda: copy_model(folder, out))
         return ModelsResult(models=[_entry(card, out)])
     project = house.opened
-    card = yield Apart(lambda: project.models.import_model(source))
+    card = yield Apart(lambda: project.models.import_model(folder))
     return ModelsResult(models=[_on_shelf(project, card)])
-
-
-def _refuse_foreign(source: Path) -> None:
-    if (source / CARD).is_file():
-        return
-    what = f"{source.name or 'The model'} is not a model"
-    if not source.exists():
-        raise NotFound(f"There is no model at {source.name or 'that place'}", "no such folder", "Check the name.")
-    if source.suffix.lower() in FOREIGN:
-        hint = "Bring a model folder of USFM Studio."
-        raise Unsupported(what, "files of weights from other programs are not read yet", hint)
-    raise BadModel(what, "a model is a folder with card.json and its weights")
 
 
 def _export(arguments: ModelsArguments, house: House) -> Steps[ModelsResult]:

@@ -87,11 +87,12 @@ def stored(tensor: Tensor) -> Tensor:
     return tensor.half() if tensor.ndim > 1 else tensor.float()
 
 
-def save_model(folder: Path, card: ModelCard, tensors: Mapping[str, Tensor]) -> ModelCard:
+def save_model(folder: Path, card: ModelCard, tensors: Mapping[str, Tensor], *, ours: bool = True) -> ModelCard:
     """Write a model folder, whole or not at all; returns the card with its digest.
 
-    The card's `digest` is filled in, and `encoder_digest` too where `tensors` hold an encoder. An older folder of
-    that name is replaced. Raises OSError.
+    The card's `digest` is filled in, and `encoder_digest` too where `tensors` hold an encoder. `ours`: an encoder
+    among them comes from the one that ships under its name, whose LICENSE and NOTICE go along. An older folder of that
+    name is replaced. Raises OSError.
     """
     beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     beside.mkdir(parents=True)
@@ -99,7 +100,7 @@ def save_model(folder: Path, card: ModelCard, tensors: Mapping[str, Tensor]) -> 
         digest = write_tensors(beside / WEIGHTS, tensors)
         tuned = card.task == "encoder" or any(name.startswith("encoder.") for name in tensors)
         card = replace(card, digest=digest, encoder_digest=digest if tuned else card.encoder_digest)
-        if tuned:
+        if tuned and ours:
             _copy_terms(card.encoder, beside)
         _write_flushed(beside / CARD, msgspec.json.format(msgspec.json.encode(card_to(card)), indent=2))
         _flush_folder(beside)

@@ -25,7 +25,9 @@ TENSORS_MOST = 4096
 BYTES_OF = {"F32": 4, "F16": 2, "BF16": 2}
 
 
-class _Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True):
+    """What a header says of one tensor; `data_offsets` count from the header's end."""
+
     dtype: str
     shape: tuple[int, ...]
     data_offsets: tuple[int, int]
@@ -47,7 +49,7 @@ def read_tensors(path: Path, digest: str, expected: Mapping[str, tuple[int, ...]
         size = path.stat().st_size
         with path.open("rb") as file:
             length = file.read(8)
-            entries = _read_header(length, file.read(HEADER_MOST + 1), size)
+            entries = read_header(length, file.read(HEADER_MOST + 1), size)
             _compare(entries, expected)
             end = max((entry.data_offsets[1] for entry in entries.values()), default=0)
             if size != 8 + int.from_bytes(length, "little") + end:
@@ -68,7 +70,8 @@ def read_tensors(path: Path, digest: str, expected: Mapping[str, tuple[int, ...]
     return tensors
 
 
-def _read_header(length: bytes, head: bytes, size: int) -> dict[str, _Entry]:
+def read_header(length: bytes, head: bytes, size: int) -> dict[str, Entry]:
+    """The tensors by name, from a file's first 8 bytes, what follows, and its size. Raises BadModel."""
     count = int.from_bytes(length, "little")
     if len(length) < 8 or count > min(HEADER_MOST, size - 8):
         raise bad("its weights file has a broken header")
@@ -76,12 +79,12 @@ def _read_header(length: bytes, head: bytes, size: int) -> dict[str, _Entry]:
         raise bad(f"its weights file has more than {TENSORS_MOST} tensors")
     try:
         body = msgspec.json.decode(head[:count], type=dict[str, msgspec.Raw])
-        return {k: msgspec.json.decode(raw, type=_Entry) for k, raw in body.items() if k != "__metadata__"}
+        return {k: msgspec.json.decode(raw, type=Entry) for k, raw in body.items() if k != "__metadata__"}
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise bad(f"its weights file has a broken header ({error})") from error
 
 
-def _compare(entries: Mapping[str, _Entry], expected: Mapping[str, tuple[int, ...]]) -> None:
+def _compare(entries: Mapping[str, Entry], expected: Mapping[str, tuple[int, ...]]) -> None:
     missing, foreign = expected.keys() - entries.keys(), entries.keys() - expected.keys()
     if missing:
         raise bad(f"{len(missing)} tensors are missing, the first is {min(missing)}")

@@ -106,23 +106,17 @@ def plan_of(name: str) -> VitPlan | None:
     if found is None:
         return None
     part = found.groupdict()
+    body = {
+        "family": part["family"],
+        **{name: int(part[name]) for name in ("width", "depth", "heads", "hidden", "patch")},
+        "grid_rc": (int(part["rows"]), int(part["columns"])),
+        **{name: part[name] is not None for name in ("absolute", "scaled", "normed")},
+        **{name: part[name] or "" for name in ("relative", "bias")},
+        "pixels": part["pixels"] or "imagenet",
+    }
     try:
-        plan = VitPlan(
-            family=part["family"],
-            width=int(part["width"]),
-            depth=int(part["depth"]),
-            heads=int(part["heads"]),
-            hidden=int(part["hidden"]),
-            patch=int(part["patch"]),
-            grid_rc=(int(part["rows"]), int(part["columns"])),
-            absolute=part["absolute"] is not None,
-            relative=part["relative"] or "",
-            bias=part["bias"] or "",
-            scaled=part["scaled"] is not None,
-            normed=part["normed"] is not None,
-            pixels=part["pixels"] or "imagenet",
-        )
-    except ValueError:
+        plan = msgspec.convert(body, VitPlan)
+    except msgspec.ValidationError:
         return None
     return plan if plan.name == name else None
 
