@@ -161,6 +161,23 @@ class TestWithdrawal:
         child.finish(ticket)
         assert ticket.result(LONG) == {"best": True}
 
+    def test_a_request_that_does_not_finish_in_its_time_is_ended_by_force(self):
+        with Child(a_spec(restarts=0, retry=0)) as child:
+            ticket = child.ask("sleep", {"seconds": 1000})
+            wait_for(lambda: child.state == Busy())
+            child.finish(ticket, within_s=0.2)
+            error = error_of(ticket)
+            assert isinstance(error, ChildDied)
+            assert "in the time left to it" in error.why
+
+    def test_a_request_that_finishes_in_its_time_is_answered(self, child):
+        begun = threading.Event()
+        ticket = child.ask("patient", {}, on_progress=lambda _: begun.set())
+        assert begun.wait(LONG)
+        child.finish(ticket, within_s=LONG)
+        assert ticket.result(LONG) == {"best": True}
+        assert child.ask("echo", {"after": 1}).result(LONG) == {"after": 1}
+
     def test_a_child_that_does_not_heed_a_cancel_is_replaced(self):
         with Child(a_spec(cancel_s=0.3)) as child:
             ticket = child.ask("sleep", {"seconds": 1000})
@@ -356,6 +373,7 @@ class TestStarts:
         with Child(a_spec("one", "two", nice=3)) as child:
             seen = child.ask("who", {}).result(LONG)
         assert seen["nice"] >= 3
+        assert seen["group_nice"] in (None, str(seen["nice"]))  # else its session weighs as much as the window's
         assert seen["argv"][1:] == ["one", "two"]
         assert seen["env"]["OMP_WAIT_POLICY"] == "PASSIVE"
         assert seen["env"]["OPENBLAS_NUM_THREADS"] == os.environ.get("OPENBLAS_NUM_THREADS", "1")

@@ -45,14 +45,28 @@ def apply(settings: Settings) -> None:
     die_with(settings.parent)
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when a child ends
-    if hasattr(os, "nice"):
-        os.nice(settings.nice)
+    yield_to_others(settings.nice)
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold a patient's images
         if settings.memory_bytes is not None:
             resource.setrlimit(resource.RLIMIT_AS, (settings.memory_bytes, settings.memory_bytes))
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(RATHER_ME)
+
+
+def yield_to_others(nice: int) -> None:
+    """Lower this process's priority by `nice` steps.
+
+    A child leads a session of its own. Linux desktops share the processor out among sessions first ("autogroup",
+    sched(7)), and a process's own niceness then counts inside its session alone: so the session gets it too.
+    """
+    if not hasattr(os, "nice"):
+        return
+    now = os.nice(nice)
+    leads = os.getsid(0) == os.getpid()
+    if leads and nice > 0:
+        with contextlib.suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(now))
 
 
 def allow_more(bytes_: int) -> None:
