@@ -142,6 +142,14 @@ def test_export(project, place):
     assert sorted(p.name for p in (place / "again" / "masks").iterdir()) == [f"s{n}.png" for n in range(6)]
 
 
+def test_pack(place, data):
+    called = call("pack", place / "corpus", data, "--size", "64", "--json")
+    assert called.status == 0, called.err
+    assert missing(promised("pack")[0], called.result) == []
+    assert (called.result["shards"], called.result["images"], called.result["thinned"]) == (1, 6, 0)
+    assert call("pack", place / "corpus", data, place / "nowhere", "--size", "64", "--add", "--json").status == 3
+
+
 @pytest.mark.parametrize("act", ["check", "compact", "migrate", "repair"])
 def test_project(project, act):
     called = call("project", act, project, "--json")

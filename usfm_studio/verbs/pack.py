@@ -159,6 +159,7 @@ class _Packing:
         self._clip: _Clip | None = None
         self._named: dict[str, _NamedClip] = {}
         self._seen: set[str] = set()
+        self._barred: list[str] = []  # left out, and to stay out: the same file may lie in another folder too
         self._failed: list[Failure] = []
         self._skipped = self._left_out = 0
 
@@ -211,6 +212,7 @@ class _Packing:
         self._close_clip()
         while self._waiting:
             yield from self._pack_batch()
+        yield Apart(self._settle)
 
     def _sort(self, file: Found, description: FileDescription, layout: Layout) -> None:
         """Put one file's frames where they belong, or count why it stays out."""
@@ -229,12 +231,14 @@ class _Packing:
                 self._failed.append(Failure(path=description.shown_path, error=error))
                 return
             named.numbers.add(place.frame)
-        if instance.digest in self._seen or self._writer.holds(instance.digest):
-            self._skipped += 1
-        elif self._stays_out(file, instance, place):
+        seen = instance.digest in self._seen or self._writer.holds(instance.digest)
+        self._seen.add(instance.digest)
+        if self._stays_out(file, instance, place):
             self._left_out += 1
+            self._barred.append(instance.digest)
+        elif seen:
+            self._skipped += 1
         else:
-            self._seen.add(instance.digest)
             self._take(instance, place, name, code)
 
     def _take(self, instance: Instance, place: Place, name: str, code: str) -> None:
@@ -282,8 +286,16 @@ class _Packing:
                 self._pack(job, outcome)
             except Unreadable as error:
                 self._failed.append(Failure(path=pixels.shown(job.frame), error=str(error)))
-            if job.last and job.clip.packed:
-                self._writer.source_done(sorted(job.clip.packed), job.clip.thinned)
+            if job.last:
+                self._settle(job.clip)
+
+    def _settle(self, clip: _Clip | None = None) -> None:
+        """A clip is whole; and what was left out meanwhile stays out in later runs too."""
+        done, self._barred = self._barred, []
+        if clip is not None:
+            done += sorted(clip.packed)
+        if done:
+            self._writer.source_done(done, clip.thinned if clip is not None else 0)
 
     def _pack(self, job: _Job, outcome: pixels.Outcome) -> None:
         clip, instance = job.clip, job.frame.instance
@@ -314,4 +326,4 @@ def _known_subject(instance: Instance, place: Place) -> str:
 
 
 def _is_dicom(instance: Instance) -> bool:
-    return bool(instance.sop_class_uid or instance.study_uid or instance.patient_id)
+    return bool(instance.transfer_syntax or instance.sop_class_uid or instance.study_uid)
