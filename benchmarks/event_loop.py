@@ -36,8 +36,8 @@ from usfm_studio.document.mask import Mask
 from usfm_studio.document.schema import Schema, Segment
 from usfm_studio.imaging.pictures import png_bytes
 from usfm_studio.project.project import Project
+from usfm_studio.ui.app import application_for_window, open_window, settle_in
 from usfm_studio.ui.items import items_of
-from usfm_studio.ui.shell.app import application_for_window, open_window, settle_in
 from usfm_studio.ui.shell.settings import SettingsStore
 from usfm_studio.ui.shell.watchdog import Watchdog
 from usfm_studio.verbs.drive import drive

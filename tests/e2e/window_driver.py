@@ -20,7 +20,7 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtTest import QTest
 
 from usfm_studio.engine import client as engine_client
-from usfm_studio.ui.shell import app
+from usfm_studio.ui import app
 from usfm_studio.ui.shell.window import Window
 
 UNWANTED = (

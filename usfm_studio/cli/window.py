@@ -14,7 +14,7 @@ def open_window(project: Path | None, call: Shared) -> int:
     """Open the window, on a project if one is named."""
     refuse_without_display()
     with brought_in(call):
-        from usfm_studio.ui.shell.app import main as show
+        from usfm_studio.ui.app import main as show
 
     return in_window(call, lambda: show(project))
 

@@ -1,4 +1,4 @@
 """The window: canvas, tools and panels over one Session. It never imports torch nor a codec.
 
-Read `session.py` first: panels see nothing else. `shell/app.py` opens the window.
+Read `session.py` first: panels see nothing else. `app.py` opens the window.
 """

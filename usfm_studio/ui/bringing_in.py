@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import deque
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from usfm_studio.document.edit import ReplaceInstances, change_of
 from usfm_studio.document.errors import StudioError
 from usfm_studio.document.frame import Instance
 from usfm_studio.project.project import Project
 from usfm_studio.ui.job import Job
-from usfm_studio.ui.opening import Then
+from usfm_studio.ui.opening import Opening, Then
+from usfm_studio.ui.parts import Whole
 from usfm_studio.ui.state import ImportState, Notice
 from usfm_studio.verbs.import_files import ImportArguments, ImportResult
 from usfm_studio.verbs.import_files import run as import_files
@@ -22,18 +22,18 @@ from usfm_studio.verbs.sample import SampleArguments, sample_schema
 from usfm_studio.verbs.sample import run as fill_sample
 from usfm_studio.verbs.steps import Event, Steps
 
-if TYPE_CHECKING:
-    from usfm_studio.ui.session import Session
-
 LISTED = 500
 
 
 class BringingIn(QObject):
     """One import at a time, the next one waits its turn; `state` is None until the first."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._session = session
+    ended = Signal()
+    """An import has come to its end, and its files are in the project."""
+
+    def __init__(self, session: Whole, opening: Opening) -> None:
+        super().__init__()
+        self._session, self._opening = session, opening
         self.state: ImportState | None = None
         self._job: Job | None = None
         self._began = 0.0
@@ -61,7 +61,7 @@ class BringingIn(QObject):
             if project is not None and not project.read_only and not project.instances:
                 self._run(fill_sample(SampleArguments(folder=folder), self._session.house), "the sample")
 
-        self._session.open_project(folder, fill, make=_make_sample)
+        self._opening.open(folder, _make_sample, fill)
 
     def cancel(self) -> None:
         """Stop reading; what was read so far stays in the project."""
@@ -146,7 +146,7 @@ class BringingIn(QObject):
         """What was dropped meanwhile comes next."""
         if self._waiting:
             self._run(*self._waiting.popleft())
-        self._session.proposing.fill()
+        self.ended.emit()
 
     def _set(self, state: ImportState) -> None:
         self.state = state

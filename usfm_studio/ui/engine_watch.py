@@ -9,11 +9,11 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from usfm_studio.children.states import Busy, Dead, Ready, Starting, State, Stopped, Waiting
 from usfm_studio.children.ticket import Ticket
+from usfm_studio.ui.parts import Whole
 from usfm_studio.ui.state import EngineState, Notice
 
 if TYPE_CHECKING:
     from usfm_studio.engine.client import Engine
-    from usfm_studio.ui.session import Session
 
 KEY = "engine"
 KINDS: dict[type[State], str] = {
@@ -26,10 +26,12 @@ WORDS = {"stopped": "Engine stopped", "starting": "Engine starting", "restarting
 class EngineWatch(QObject):
     """Starts the host, asks once what it computes on, and follows its states."""
 
+    came_up = Signal()
+    """The host is there, after it was not; told in the next turn of the event loop."""
     _told = Signal(object, object)  # Engine, State
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Whole) -> None:
+        super().__init__()
         self._session = session
         self.state = EngineState()
         self._engine: Engine | None = None
@@ -78,7 +80,7 @@ class EngineWatch(QObject):
         back = kind in UP and before.kind not in UP
         self._say(state, before.kind, back=back)
         if back:
-            QTimer.singleShot(0, self._session.proposing.fill)
+            QTimer.singleShot(0, self.came_up.emit)
 
     def _say(self, state: State, before: str, *, back: bool) -> None:
         notice = self._session.notice

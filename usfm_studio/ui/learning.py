@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from time import monotonic
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from usfm_studio.document.edit import Change, change_of
 from usfm_studio.document.errors import Interrupted, StudioError
@@ -16,6 +15,8 @@ from usfm_studio.document.frame import FrameId
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.project.project import Project
 from usfm_studio.ui.job import Job, hands
+from usfm_studio.ui.navigation import Navigation
+from usfm_studio.ui.parts import Whole
 from usfm_studio.ui.readiness import Counting, Done
 from usfm_studio.ui.state import STAGES, ModelRow, Notice, Readiness, TrainingState, Verdict
 from usfm_studio.ui.verdicts import verdict_of
@@ -26,9 +27,6 @@ from usfm_studio.verbs.finetune import run as finetune
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.shelf import read_card, starter_for
 from usfm_studio.verbs.steps import Apart, Event, Steps
-
-if TYPE_CHECKING:
-    from usfm_studio.ui.session import Session
 
 TICK_MS = 1000
 CURVE_MS = 100
@@ -41,14 +39,18 @@ INTERRUPTED = "run"
 class Learning(QObject):
     """At most one run at a time. `training` stays after its end, until the next run, so that it can be looked at."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._session = session
+    ended = Signal()
+    """A run has come to its end, and its model was taken over or not."""
+
+    def __init__(self, session: Whole, navigation: Navigation) -> None:
+        super().__init__()
+        self._session, self._navigation = session, navigation
         self.training: TrainingState | None = None
         self.verdict: Verdict | None = None
         self.models: tuple[ModelRow, ...] = ()
         self.interrupted: tuple[runs.InterruptedRun, ...] = ()
         self.counting = Counting(session)
+        self.counting.setParent(self)
         self.counting.changed.connect(session.training_changed)
         self._job: Job | None = None
         self._running = Running()
@@ -160,35 +162,14 @@ class Learning(QObject):
         project = self._session.project
         if project is None or self.running:
             return
-        if self._session.read_only:
-            text = project.read_only_reason or "There is no room on the disk for a new model."
-            self._session.notice.emit(Notice(kind="warning", title="Nothing is learned now", text=text))
+        refusal = self._refusal(project)
+        if refusal is not None:
+            self._session.notice.emit(refusal)
             return
-        if not self.readiness.enough:
-            self._session.notice.emit(
-                Notice(kind="info", title="Too little to learn from yet", text=self._what_is_missing())
-            )
-            return
-        exam = self.readiness.exam
-        champion = project.models.champion(exam)
-        card = project.models.card(champion) if champion else None
         self._minutes, self._began = minutes or DEFAULT_MINUTES, monotonic()
         self._running = Running()
-        self.training = TrainingState(
-            running=True,
-            name=exam.capitalize() or "Model",
-            exam=exam,
-            started=f"{datetime.now():%H:%M}",
-            left_s=self._minutes * 60,
-            stages=_stages("reading"),
-            champion_name=card.name if card else "",
-            champion_score=card.comparison.get("challenger") if card else None,
-            frames=self.readiness.frames,
-            frames_empty=self.readiness.frames_empty,
-            segment_frames=self.readiness.segment_frames,
-            label_frames=self.readiness.label_frames,
-        )
-        arguments = FinetuneArguments(exam=exam, minutes=self._minutes)
+        self.training = self._at_start(project, self._minutes * 60)
+        arguments = FinetuneArguments(exam=self.training.exam, minutes=self._minutes)
         self._job = Job(
             self._learn(project, arguments, self._session.house, self._running),
             event=self._on_event,
@@ -199,11 +180,40 @@ class Learning(QObject):
         self._tick.start()
         self._session.training_changed.emit()
 
+    def _refusal(self, project: Project) -> Notice | None:
+        """Why no run can begin now."""
+        if self._session.read_only:
+            text = project.read_only_reason or "There is no room on the disk for a new model."
+            return Notice(kind="warning", title="Nothing is learned now", text=text)
+        if not self.readiness.enough:
+            return Notice(kind="info", title="Too little to learn from yet", text=self._what_is_missing())
+        return None
+
+    def _at_start(self, project: Project, seconds: float) -> TrainingState:
+        """A run that begins, on what is done for the kind of image in view."""
+        have = self.readiness
+        champion = project.models.champion(have.exam)
+        card = project.models.card(champion) if champion else None
+        return TrainingState(
+            running=True,
+            name=have.exam.capitalize() or "Model",
+            exam=have.exam,
+            started=f"{datetime.now():%H:%M}",
+            left_s=seconds,
+            stages=_stages("reading"),
+            champion_name=card.name if card else "",
+            champion_score=card.comparison.get("challenger") if card else None,
+            frames=have.frames,
+            frames_empty=have.frames_empty,
+            segment_frames=have.segment_frames,
+            label_frames=have.label_frames,
+        )
+
     def _learn(
         self, project: Project, arguments: FinetuneArguments, house: House, running: Running
     ) -> Steps[tuple[FinetuneResult, Verdict]]:
         result = yield from finetune(arguments, house, running)
-        place_of = self._session.navigation.place_of
+        place_of = self._navigation.place_of
         verdict = yield Apart(lambda: verdict_of(project, result, place_of))
         return result, verdict
 
@@ -291,7 +301,7 @@ class Learning(QObject):
                 action="learn.verdict",
             )
         )
-        self._session.proposing.fill()
+        self.ended.emit()
 
     def _on_failed(self, error: StudioError) -> None:
         self._tick.stop()

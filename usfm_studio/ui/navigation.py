@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +15,10 @@ from usfm_studio.document.errors import StudioError
 from usfm_studio.document.frame import Frame, FrameId, Instance
 from usfm_studio.project.project import Project
 from usfm_studio.ui.items import item_of
+from usfm_studio.ui.parts import Whole
 from usfm_studio.ui.pictures import Pictures
 from usfm_studio.ui.playing import Playing
 from usfm_studio.ui.state import Item
-
-if TYPE_CHECKING:
-    from usfm_studio.ui.session import Session
 
 REFRESH_MS = 40
 WAITING = (State.TODO, State.DOING)
@@ -30,15 +27,17 @@ WAITING = (State.TODO, State.DOING)
 class Navigation(QObject):
     """The place in the project. Frame changes are announced at once; pixels follow when they are decoded."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Whole) -> None:
+        super().__init__()
         self._session = session
         self.items: tuple[Item, ...] = ()
         self.current: Frame | None = None
         self.pictures = Pictures(session.house, self)
         self.pictures.arrived.connect(self._on_arrived)
         self.pictures.failed.connect(self._on_failed)
-        self.play = Playing(session, self)
+        self.play = Playing(self.pictures, lambda: self.current, self)
+        self.play.due.connect(self._show)
+        self.play.changed.connect(session.play_changed)
         self._stale: set[str] = set()
         self._refresh = QTimer(self)
         self._refresh.setSingleShot(True)
@@ -214,10 +213,6 @@ class Navigation(QObject):
         self.current = None
         self._stale.clear()
         self._refresh.stop()
-
-    def show_played(self, frame: Frame) -> None:
-        """The next frame of a loop that plays."""
-        self._show(frame)
 
     def _show(self, frame: Frame | None) -> None:
         if frame == self.current:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
@@ -19,13 +18,11 @@ from usfm_studio.document.frame import FrameId
 from usfm_studio.project.project import Project
 from usfm_studio.ui.items import items_of
 from usfm_studio.ui.job import hands, in_words
+from usfm_studio.ui.parts import Whole
 from usfm_studio.ui.place import read_place, write_place
 from usfm_studio.ui.readiness import Done, done_in
 from usfm_studio.ui.state import Item, Notice
 from usfm_studio.verbs.runs import InterruptedRun, interrupted_runs
-
-if TYPE_CHECKING:
-    from usfm_studio.ui.session import Session
 
 LOG = logging.getLogger(__name__)
 FLUSH_S = 2.0
@@ -69,13 +66,16 @@ class _Wish:
 
 
 class Opening(QObject):
-    """One project at a time. The newest wish counts; a project that comes too late is closed again."""
+    """One project at a time. The newest wish counts; a project that comes too late is closed again.
+
+    `take` shows a project that was opened, `let_go` forgets the one that is about to be closed.
+    """
 
     _answered = Signal(object)  # _Wish
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._session = session
+    def __init__(self, session: Whole, take: Callable[[OpenedProject], None], let_go: Callable[[], None]) -> None:
+        super().__init__()
+        self._session, self._take, self._let_go = session, take, let_go
         self._wish: _Wish | None = None
         self._closing: Future[None] | None = None
         self._kept: FrameId | None = None
@@ -160,12 +160,11 @@ class Opening(QObject):
         hands().submit(write_place, project.folder, current.id)
 
     def _leave(self, project: Project) -> None:
-        session = self._session
         if self._note.isActive():
             self._note.stop()
             self.keep_place()
         self._kept = None
-        session.leave()
+        self._let_go()
         self._closing = hands().submit(_close, project)
 
     def _on_current(self) -> None:
@@ -196,7 +195,7 @@ class Opening(QObject):
         if opened is None or not self.close():
             _close_late(wish)
             return
-        self._session.adopt(opened)
+        self._take(opened)
         for then in wish.then:
             then()
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from usfm_studio.document.frame import Frame
-
-if TYPE_CHECKING:
-    from usfm_studio.ui.navigation import Navigation
-    from usfm_studio.ui.session import Session
+from usfm_studio.ui.pictures import Pictures
 
 FPS_STEPS = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60.0)
 SOONEST_MS = 4
@@ -22,9 +18,19 @@ AHEAD = 4
 class Playing(QObject):
     """The clock decides, not the count of ticks: a late tick leaves frames out rather than slowing the heart down."""
 
-    def __init__(self, session: Session, navigation: Navigation, clock: Callable[[], float] = perf_counter) -> None:
-        super().__init__(navigation)
-        self._session, self._navigation, self._clock = session, navigation, clock
+    due = Signal(object)  # Frame: to be shown now
+    changed = Signal()
+    """Playing began or ended, or goes at another rate."""
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        in_view: Callable[[], Frame | None],
+        parent: QObject | None = None,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        super().__init__(parent)
+        self._pictures, self._in_view, self._clock = pictures, in_view, clock
         self.playing = False
         self.fps = 30.0
         self.dropped = 0
@@ -36,27 +42,28 @@ class Playing(QObject):
 
     def toggle(self) -> None:
         """Play, or stop."""
-        current = self._navigation.current
+        current = self._in_view()
         if self.playing:
             self.stop()
         elif current is not None and current.instance.frames > 1:
             self.playing, self.dropped = True, 0
             self._from_here(current)
-            self._session.play_changed.emit()
+            self.changed.emit()
 
     def stop(self) -> None:
         """Stop."""
         if self.playing:
             self.playing = False
             self._timer.stop()
-            self._session.play_changed.emit()
+            self.changed.emit()
 
     def set_fps(self, fps: float) -> None:
         """Play at this rate from now on."""
         self.fps = fps
-        if self.playing and self._navigation.current is not None:
-            self._from_here(self._navigation.current)
-        self._session.play_changed.emit()
+        current = self._in_view()
+        if self.playing and current is not None:
+            self._from_here(current)
+        self.changed.emit()
 
     def faster(self, by: int) -> None:
         """One step up or down the ladder of rates."""
@@ -69,21 +76,21 @@ class Playing(QObject):
 
     def tick(self) -> None:
         """Show the frame that is due. One that is still being decoded is waited for, one that cannot be is left out."""
-        current = self._navigation.current
+        current = self._in_view()
         if current is None or not self.playing:
             return
         due = self._due(current)
         if due.index == current.index:
             self._again()
             return
-        pictures = self._navigation.pictures
+        pictures = self._pictures
         if pictures.want(due) is None and pictures.error(due.id) is None:
             self._from_here(current)
             pictures.ahead([self.after(due, k) for k in range(AHEAD)])
             return
         self.dropped += max(0, (due.index - current.index) % current.instance.frames - 1)
         if pictures.error(due.id) is None:
-            self._navigation.show_played(due)
+            self.due.emit(due)
         self._again()
 
     def _due(self, current: Frame) -> Frame:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -12,16 +11,16 @@ from usfm_studio.document.edit import Change, change_of
 from usfm_studio.document.errors import Interrupted, StudioError
 from usfm_studio.document.frame import Frame, FrameId
 from usfm_studio.project.project import Project
+from usfm_studio.ui.engine_watch import EngineWatch
 from usfm_studio.ui.job import Job
+from usfm_studio.ui.navigation import Navigation
+from usfm_studio.ui.parts import Whole
 from usfm_studio.ui.state import Item, Notice
 from usfm_studio.verbs.propose import ProposeArguments
 from usfm_studio.verbs.propose import run as propose
 from usfm_studio.verbs.review import untouched
 from usfm_studio.verbs.shelf import model_for, read_card
 from usfm_studio.verbs.steps import Event
-
-if TYPE_CHECKING:
-    from usfm_studio.ui.session import Session
 
 ROUND = 8
 """Frames asked for together: few, so that the next round begins where the person has gone meanwhile."""
@@ -35,9 +34,9 @@ Wanted = tuple[Frame, str]
 class Proposing(QObject):
     """Runs the `propose` verb. What the person looks at comes first; a new model's words replace the old one's."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._session = session
+    def __init__(self, session: Whole, navigation: Navigation, engine: EngineWatch) -> None:
+        super().__init__()
+        self._session, self._navigation, self._engine = session, navigation, engine
         self._background: Job | None = None
         self._asked: Job | None = None
         self._round = ROUND
@@ -62,8 +61,7 @@ class Proposing(QObject):
             title, text = "No model for this kind of image yet", "Accept 3 frames of 2 subjects, then Ctrl+T."
             session.notice.emit(Notice(kind="info", title=title, text=text))
             return
-        if session.engine.kind == "stopped":
-            session.start_engine()
+        self._wake_engine()
         if self._asked is not None:
             self._asked.cancel()
         self._failed.pop(frame.id, None)
@@ -77,15 +75,14 @@ class Proposing(QObject):
 
     def everywhere(self) -> None:
         """Propose for every frame that nobody has worked on."""
-        if self._session.engine.kind == "stopped":
-            self._session.start_engine()
+        self._wake_engine()
         self._forget()
         self.fill()
 
     def fill(self) -> None:
         """Go through the frames that lack their model's proposal, nearest first, a round at a time."""
         session = self._session
-        if session.project is None or session.read_only or not session.engine_watch.usable:
+        if session.project is None or session.read_only or not self._engine.usable:
             return
         if self._background is not None and self._background.running:
             return
@@ -122,6 +119,10 @@ class Proposing(QObject):
         self._untold = 0
         self._round = ROUND
 
+    def _wake_engine(self) -> None:
+        if self._engine.state.kind == "stopped":
+            self._engine.start()
+
     # --- what is lacking ---------------------------------------------------------------------------------------
 
     def _on_current(self) -> None:
@@ -148,7 +149,7 @@ class Proposing(QObject):
 
     def _lacking(self, project: Project) -> Iterator[list[Wanted]]:
         """What files lack, from the one in view on. Those that lack nothing are looked at only once."""
-        items, here = self._session.navigation.items, max(0, self._session.navigation.item_index)
+        items, here = self._navigation.items, max(0, self._navigation.item_index)
         models: dict[tuple[str, str, str, str], str | None] = {}
         for row in (*range(here, len(items)), *range(here)):
             item = items[row]

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal
 
@@ -18,10 +17,8 @@ from usfm_studio.document.frame import FrameId, Instance
 from usfm_studio.document.schema import Schema
 from usfm_studio.project.project import Project
 from usfm_studio.ui.job import hands
+from usfm_studio.ui.parts import Whole
 from usfm_studio.ui.state import Readiness
-
-if TYPE_CHECKING:
-    from usfm_studio.ui.session import Session
 
 LEARNED = (State.DONE, State.NOTHING)
 AT_ONCE = 32
@@ -77,8 +74,8 @@ class Counting(QObject):
     changed = Signal()
     _looked = Signal(object, object)  # Project, Future[Values]
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Whole) -> None:
+        super().__init__()
         self._session = session
         self.readiness = Readiness()
         self._forget()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
@@ -14,11 +13,10 @@ from usfm_studio.document.errors import StudioError
 from usfm_studio.document.frame import FrameId
 from usfm_studio.document.schema import Schema
 from usfm_studio.project.project import Project
+from usfm_studio.ui.navigation import Navigation
+from usfm_studio.ui.parts import Whole
 from usfm_studio.ui.state import Notice
 from usfm_studio.verbs import review
-
-if TYPE_CHECKING:
-    from usfm_studio.ui.session import Session
 
 Decide = Callable[[Project, FrameId, tuple[int, ...] | None], Edit | None]
 
@@ -26,9 +24,9 @@ Decide = Callable[[Project, FrameId, tuple[int, ...] | None], Edit | None]
 class Reviewing(QObject):
     """Accept, reject, label, state, and the schema that they use."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._session = session
+    def __init__(self, session: Whole, navigation: Navigation) -> None:
+        super().__init__()
+        self._session, self._navigation = session, navigation
 
     def draw(self, edit: Edit | None) -> Change | None:
         """Commit a tool's answer: the stroke, and that a person worked on the frame."""
@@ -77,7 +75,7 @@ class Reviewing(QObject):
                 Notice(kind="info", title="Nothing is marked here", text="Draw first, or press U for nothing to mark.")
             )
         elif edit is None or self._session.commit(edit) is not None:
-            self._session.navigation.next_open()
+            self._navigation.next_open()
 
     def set_state(self, state: State) -> None:
         """Put the frame into a state; the same state again takes it back to where work stands."""

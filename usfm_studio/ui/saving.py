@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal
 
 from usfm_studio.document.errors import DiskFull, StudioError
 from usfm_studio.project.project import Project
+from usfm_studio.ui.parts import Whole
 from usfm_studio.ui.state import Notice, SavedState
-
-if TYPE_CHECKING:
-    from usfm_studio.ui.session import Session
 
 UNSAVED = "unsaved"
 
@@ -22,8 +19,8 @@ class Saving(QObject):
 
     _told = Signal()
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Whole) -> None:
+        super().__init__()
         self._session = session
         self.state = SavedState()
         self._error: StudioError | None = None

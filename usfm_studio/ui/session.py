@@ -70,14 +70,25 @@ class Session(QObject):
         self._schema: tuple[Schema, str, Schema] | None = None
         self._proposed: tuple[Proposal | None, Annotation, ProposedFrame | None] | None = None
         self._unreadable: set[FrameId] = set()
+        self._make_parts()
+
+    def _make_parts(self) -> None:
+        """Each part gets what it needs; none knows one that is made after it."""
         self.saving = Saving(self)
         self.engine_watch = EngineWatch(self)
         self.navigation = Navigation(self)
-        self.reviewing = Reviewing(self)
-        self.proposing = Proposing(self)
-        self.learning = Learning(self)
-        self.bringing_in = BringingIn(self)
-        self.opening = Opening(self)
+        self.reviewing = Reviewing(self, self.navigation)
+        self.proposing = Proposing(self, self.navigation, self.engine_watch)
+        self.learning = Learning(self, self.navigation)
+        self.opening = Opening(self, self.adopt, self.leave)
+        self.bringing_in = BringingIn(self, self.opening)
+        for part in (
+            self.saving, self.engine_watch, self.navigation, self.reviewing, self.proposing, self.learning,
+            self.opening, self.bringing_in,
+        ):  # fmt: skip
+            part.setParent(self)
+        for lacking in (self.engine_watch.came_up, self.learning.ended, self.bringing_in.ended):
+            lacking.connect(self.proposing.fill)
 
     # --- the project -------------------------------------------------------------------------------------------
 

@@ -20,8 +20,8 @@ from PySide6.QtCore import QEventLoop, QTimer
 
 from usfm_studio.document.errors import StudioError
 from usfm_studio.document.frame import Frame
+from usfm_studio.ui.app import application_for_window, ms_since_process_start, open_window, settle_in
 from usfm_studio.ui.job import Job
-from usfm_studio.ui.shell.app import application_for_window, ms_since_process_start, open_window, settle_in
 from usfm_studio.ui.shell.settings import SettingsStore
 from usfm_studio.ui.shell.watchdog import Watchdog
 from usfm_studio.ui.shell.window import Window

@@ -9,8 +9,8 @@ from usfm_studio.document.annotation import State
 from usfm_studio.document.edit import paint
 from usfm_studio.document.mask import Mask
 from usfm_studio.project.project import Project
+from usfm_studio.ui.furnishing import furnished
 from usfm_studio.ui.review.inspector import Inspector
-from usfm_studio.ui.shell.app import furnished
 from usfm_studio.ui.shell.settings import SettingsStore
 from usfm_studio.ui.shell.window import Window
 
@@ -300,7 +300,7 @@ def test_the_proposal_tab_counts_until_there_is_a_model_and_then_shows_it(inspec
     qtbot.wait(20)
     assert tab._name.text() == "Heads v1"
     assert tab._score_words.text() == "0.80  (0.70–0.90)"
-    assert too_long(inspector) == []
+    qtbot.waitUntil(lambda: too_long(inspector) == [])  # laid out anew
 
 
 def test_the_frames_of_a_loop_that_the_model_is_least_sure_of_come_first(inspector, bench, qtbot):

@@ -9,8 +9,8 @@ from PySide6.QtCore import QObject, QTimer
 
 from usfm_studio.project import faults
 from usfm_studio.ui.ahead import PARTS, Ahead
+from usfm_studio.ui.app import open_window
 from usfm_studio.ui.job import hands
-from usfm_studio.ui.shell.app import open_window
 from usfm_studio.ui.shell.rooms import Rooms
 from usfm_studio.ui.shell.settings import SettingsStore
 from usfm_studio.ui.sweeping import Sweeper

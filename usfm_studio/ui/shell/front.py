@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from usfm_studio.ui.shell.details import Details
 from usfm_studio.ui.shell.guide import Guide
+from usfm_studio.ui.shell.home import Home
 from usfm_studio.ui.shell.key_editor import KeyEditor
 from usfm_studio.ui.shell.keymap import Keymap
 from usfm_studio.ui.shell.overlay import Overlay
 from usfm_studio.ui.shell.palette import Palette, action_entries
 from usfm_studio.ui.shell.places import free_name, is_project, projects_folder
 from usfm_studio.ui.shell.results import Entry
-from usfm_studio.ui.shell.settings import Recent
 from usfm_studio.ui.shell.settings_panel import SettingsPanel
 from usfm_studio.ui.shell.sheet import KeySheet
 from usfm_studio.ui.state import Notice
-
-if TYPE_CHECKING:
-    from usfm_studio.ui.shell.window import Window
 
 SAMPLE_FOLDER = "Sample"
 
@@ -42,7 +38,7 @@ def ask_folder(parent: QWidget, title: str) -> str:
 class Front:
     """Overlays are made when they are first wanted. `ask_*` can be replaced by tests and by the tour."""
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Home) -> None:
         self._window = window
         self.ask_files: Callable[[QWidget, str], list[str]] = ask_files
         self.ask_folder: Callable[[QWidget, str], str] = ask_folder
@@ -50,15 +46,19 @@ class Front:
         self._overlays: dict[str, Overlay] = {}
         self._sheet_of: Keymap | None = None
 
+    @property
+    def _widget(self) -> QWidget:
+        return self._window.room.window()
+
     # --- files and projects ------------------------------------------------------------------------------------
 
     def open_study(self) -> None:
         """Files, into the open project or a new one."""
-        self.bring_in(self.ask_files(self._window, "Open a study"))
+        self.bring_in(self.ask_files(self._widget, "Open a study"))
 
     def open_folder(self) -> None:
         """A folder of studies, or a project's own."""
-        folder = self.ask_folder(self._window, "Open a folder")
+        folder = self.ask_folder(self._widget, "Open a folder")
         self.bring_in([folder] if folder else [])
 
     def bring_in(self, paths: list[str]) -> None:
@@ -80,7 +80,7 @@ class Front:
 
     def open_project(self) -> None:
         """Another project."""
-        folder = self.ask_folder(self._window, "Open a project")
+        folder = self.ask_folder(self._widget, "Open a project")
         if folder:
             self.enter_project(Path(folder))
 
@@ -218,7 +218,7 @@ class Front:
 
     def toggle_full_screen(self) -> None:
         """The whole screen, or a window."""
-        self._window.setWindowState(self._window.windowState() ^ Qt.WindowState.WindowFullScreen)
+        self._widget.setWindowState(self._widget.windowState() ^ Qt.WindowState.WindowFullScreen)
 
     def next_zone(self, by: int) -> None:
         """Move the keyboard to the next part of the window."""
@@ -226,28 +226,4 @@ class Front:
 
     def quit(self) -> None:
         """Close the window."""
-        self._window.close()
-
-
-def recent_of(window: Window) -> Recent | None:
-    """The open project as the first page will show it; None without one."""
-    session = window.session
-    project = session.project
-    if project is None:
-        return None
-    states = [str(item.state) for item in session.navigation.items]
-    return Recent(
-        folder=str(project.folder),
-        name=project.folder.name,
-        opened=f"{datetime.now():%Y-%m-%dT%H:%M:%S}",
-        items=len(states),
-        done=sum(state in ("done", "nothing") for state in states),
-        flagged=states.count("flagged"),
-        picture=_picture_of(project.folder),
-    )
-
-
-def _picture_of(folder: Path) -> str:
-    """A thumbnail that the reader has made, if there is one."""
-    found = next(iter(sorted((folder / "cache" / "thumbnails").glob("*"))), None)
-    return str(found) if found is not None else ""
+        self._widget.close()

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import QObject
 
 from usfm_studio import __version__
 from usfm_studio.ui.shell.action import Situation
 from usfm_studio.ui.shell.actions import BY_ID
+from usfm_studio.ui.shell.home import Home
 from usfm_studio.ui.shell.keys import shown
 from usfm_studio.ui.shell.words import about, who
 from usfm_studio.ui.state import Notice
-
-if TYPE_CHECKING:
-    from usfm_studio.ui.shell.window import Window
 
 VERSION = f"Version {__version__} · not for diagnosis"
 LOSS = "loss"
@@ -29,8 +25,8 @@ PAGE_HINTS = {
 class Telling(QObject):
     """Follows the session; bursts of news are gathered by the window."""
 
-    def __init__(self, window: Window) -> None:
-        super().__init__(window)
+    def __init__(self, window: Home) -> None:
+        super().__init__(window.room)
         self._window = window
         self.warned_of_loss = False
         session = window.session

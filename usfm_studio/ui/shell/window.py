@@ -16,10 +16,11 @@ from usfm_studio.ui.shell.bar import MessageBar
 from usfm_studio.ui.shell.dispatch import Dispatcher
 from usfm_studio.ui.shell.empty_page import EmptyPage
 from usfm_studio.ui.shell.focus import FocusRing, focus_by_keys
-from usfm_studio.ui.shell.front import Front, recent_of
+from usfm_studio.ui.shell.front import Front
 from usfm_studio.ui.shell.header import Header
 from usfm_studio.ui.shell.keymap import Keymap
 from usfm_studio.ui.shell.menus import add_actions, image_menu, main_menu, project_menu
+from usfm_studio.ui.shell.recent import recent_of
 from usfm_studio.ui.shell.rooms import Make, Rooms
 from usfm_studio.ui.shell.settings import Settings, SettingsStore
 from usfm_studio.ui.shell.situation import situation_of
@@ -210,7 +211,7 @@ class Window(QWidget):
 
     def remember_project(self) -> None:
         """Put the open project on top of the recent ones."""
-        recent = recent_of(self)
+        recent = recent_of(self.session, self.store.now.recent)
         if recent is not None:
             self.store.change(self.store.now.with_recent(recent))
 

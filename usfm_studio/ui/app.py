@@ -10,17 +10,16 @@ from time import time
 
 import psutil
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication
 
 from usfm_studio.children import log
 from usfm_studio.ui.ahead import Ahead
+from usfm_studio.ui.furnishing import furnished
 from usfm_studio.ui.session import Session
-from usfm_studio.ui.shell.rooms import Rooms
 from usfm_studio.ui.shell.settings import SettingsStore, apply_scale, config_folder
 from usfm_studio.ui.shell.theme import apply_theme, set_motion
 from usfm_studio.ui.shell.window import Window
 from usfm_studio.ui.sweeping import Sweeper
-from usfm_studio.ui.work_canvas import work_canvas
 from usfm_studio.verbs.house import Options
 
 
@@ -82,58 +81,6 @@ def open_window(store: SettingsStore, options: Options | None = None) -> Window:
     session = Session(options)
     session.house.readers, session.house.spare = 2, True
     return Window(session, furnished(), store)
-
-
-def furnished() -> Rooms:
-    """The rooms of the program. Pages that are not shown at start are imported when they are."""
-    from usfm_studio.ui.worklist.filmstrip import Filmstrip
-    from usfm_studio.ui.worklist.thumbnails import Thumbnails
-
-    pictures: dict[int, Thumbnails] = {}
-
-    def thumbnails(session: Session) -> Thumbnails:
-        return pictures.setdefault(id(session), Thumbnails(session))
-
-    def inspector(session: Session) -> QWidget:
-        from usfm_studio.ui.review.inspector import Inspector
-
-        return Inspector(session, thumbnails(session))
-
-    def timeline(session: Session) -> QWidget:
-        from usfm_studio.ui.worklist.timeline import Timeline
-
-        return Timeline(session)
-
-    def worklist(session: Session) -> QWidget:
-        from usfm_studio.ui.worklist.drawer import Drawer
-
-        return Drawer(session, thumbnails(session))
-
-    def learn(session: Session) -> QWidget:
-        from usfm_studio.ui.training.learn_page import LearnPage
-
-        return LearnPage(session)
-
-    def verdict(session: Session) -> QWidget:
-        from usfm_studio.ui.training.verdict_page import VerdictPage
-
-        return VerdictPage(session)
-
-    def files(session: Session) -> QWidget:
-        from usfm_studio.ui.worklist.import_page import ImportPage
-
-        return ImportPage(session, thumbnails(session))
-
-    return Rooms(
-        canvas=work_canvas,
-        inspector=inspector,
-        filmstrip=lambda session: Filmstrip(session, thumbnails(session)),
-        timeline=timeline,
-        worklist=worklist,
-        learn=learn,
-        verdict=verdict,
-        files=files,
-    )
 
 
 def ms_since_process_start() -> float:
