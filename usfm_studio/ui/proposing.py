@@ -8,8 +8,8 @@ from time import perf_counter
 from PySide6.QtCore import QObject, QTimer
 
 from usfm_studio.document.edit import Change, change_of
-from usfm_studio.document.errors import Interrupted, StudioError
-from usfm_studio.document.frame import Frame, FrameId
+from usfm_studio.document.errors import BadModel, DiskFull, Interrupted, ReadOnly, StudioError
+from usfm_studio.document.frame import Frame, FrameId, Instance
 from usfm_studio.project.project import Project
 from usfm_studio.ui.engine_watch import EngineWatch
 from usfm_studio.ui.job import Job
@@ -26,6 +26,8 @@ ROUND = 8
 """Frames asked for together: few, so that the next round begins where the person has gone meanwhile."""
 SLICE_S = 0.005
 """A look through thousands of files goes on in the next turn of the event loop after so long."""
+AGAIN_MS = 1000
+"""Work that was taken back, or found no room to write, is tried again after so long."""
 LISTED = 100
 Wanted = tuple[Frame, str]
 """A frame, and the digest of the model whose proposal it lacks."""
@@ -44,6 +46,11 @@ class Proposing(QObject):
         self._untold = 0
         self._full: set[str] = set()
         self._told_models: set[str] = set()
+        self._broken: set[str] = set()
+        self._again = QTimer(self)
+        self._again.setSingleShot(True)
+        self._again.setInterval(AGAIN_MS)
+        self._again.timeout.connect(self._try_again)
         session.current_changed.connect(self._on_current)
         session.changed.connect(self._on_changed)
 
@@ -106,6 +113,7 @@ class Proposing(QObject):
             if job is not None:
                 job.cancel()
         self._background = self._asked = None
+        self._again.stop()
 
     def leave(self) -> None:
         """The project closes."""
@@ -116,6 +124,7 @@ class Proposing(QObject):
         self._failed.clear()
         self._full.clear()
         self._told_models.clear()
+        self._broken.clear()
         self._untold = 0
         self._round = ROUND
 
@@ -131,6 +140,8 @@ class Proposing(QObject):
     def _on_changed(self, change: Change) -> None:
         if change.kinds & {"champion", "instances", "schema"}:
             self._full.clear()
+        if "champion" in change.kinds:
+            self._broken.clear()
         for frame in change.frames:
             self._full.discard(frame.source)
         if change.kinds & {"champion", "instances"}:
@@ -183,15 +194,18 @@ class Proposing(QObject):
         i = item.instance
         key = (item.exam, i.body_part, i.study_description, i.series_description)
         if key not in known:
-            known[key] = None
             try:
-                folder = model_for(project, i)
-                known[key] = read_card(folder).digest if folder is not None else None
+                model = _model_for(project, i)
             except StudioError as error:
-                if error.what not in self._told_models:
-                    self._told_models.add(error.what)
-                    self._session.tell(error)
+                model = None
+                self._tell_of_model(error)
+            known[key] = model if model not in self._broken else None
         return known[key]
+
+    def _tell_of_model(self, error: StudioError) -> None:
+        if error.what not in self._told_models:
+            self._told_models.add(error.what)
+            self._session.tell(error)
 
     # --- what became of it -------------------------------------------------------------------------------------
 
@@ -204,16 +218,33 @@ class Proposing(QObject):
         self.fill()
 
     def _on_failed(self, error: StudioError, wanted: list[Wanted]) -> None:
-        """Whatever stopped a round, the frames left in it are tried one by one, to find the one that is to blame."""
+        """What failed decides: no frame is to blame for work that was taken back or for a disk that is full. For all
+        else the frames of the round are tried one by one, to find the one that is."""
         project = self._session.project
         if project is None:
             return
-        for frame, model in wanted if len(wanted) == 1 and not isinstance(error, Interrupted) else ():
-            if self._lacks(project, frame.id, model):
-                self._failed[frame.id] = str(error)
-                self._untold += 1
+        if isinstance(error, (Interrupted, DiskFull, ReadOnly)):
+            self._again.start()
+            return
+        if len(wanted) == 1:
+            self._blame(project, error, *wanted[0])
         self._round = 1
         QTimer.singleShot(0, self.fill)
+
+    def _blame(self, project: Project, error: StudioError, frame: Frame, model: str) -> None:
+        """Leave out what has failed alone: the model, or the frame, unless another model is to propose for it now."""
+        if isinstance(error, BadModel):
+            self._broken.add(model)
+            self._tell_of_model(error)
+        elif self._lacks(project, frame.id, model) and _speaks(project, frame, model):
+            self._failed[frame.id] = str(error)
+            self._untold += 1
+
+    def _try_again(self) -> None:
+        if self._session.project is not None and self._session.read_only:
+            self._again.start()  # there is no room yet
+        else:
+            self.fill()
 
     def _tell_failed(self) -> None:
         """All that can be proposed is there: say once what is not."""
@@ -231,3 +262,16 @@ class Proposing(QObject):
         if not isinstance(error, Interrupted):
             self._session.tell(error)
         self.fill()
+
+
+def _model_for(project: Project, instance: Instance) -> str | None:
+    """Digest of the model that proposes for an image. Raises StudioError where it cannot be used."""
+    folder = model_for(project, instance)
+    return read_card(folder).digest if folder is not None else None
+
+
+def _speaks(project: Project, frame: Frame, model: str) -> bool:
+    try:
+        return _model_for(project, frame.instance) == model
+    except StudioError:
+        return False  # it is told when frames are looked for

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.session.desk import FRAMES, HEAD, LOOP, crown
+from tests.ui.session.desk import FRAMES, HEAD, LOOP, NECK, crown
 from usfm_studio.document.annotation import State
+from usfm_studio.document.edit import SetProposal
+from usfm_studio.document.errors import DiskFull
+from usfm_studio.imaging.client import Reader
 from usfm_studio.project.project import Project
 
 HEADS = 4 + FRAMES
@@ -224,6 +227,99 @@ def test_of_frames_that_kill_the_engine_only_those_are_left_out(desk, tiny_engin
     desk.wait(lambda: len(proposed(desk)) == HEADS - 1, 60_000)
     desk.wait(lambda: not desk.session.proposing.busy and any("no proposal" in t for t in desk.titles))
     assert desk.project.proposer(desk.frame(1)) is None  # the second head's corner is 20
+
+
+# --- what is to blame ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rounds(monkeypatch):
+    """How many frames each round of proposals was asked for."""
+    from usfm_studio.ui import proposing
+
+    asked = []
+    verb = proposing.propose
+
+    def propose(arguments, house):
+        asked.append(len(arguments.frames))
+        return verb(arguments, house)
+
+    monkeypatch.setattr(proposing, "propose", propose)
+    return asked
+
+
+def test_a_frame_is_not_to_blame_for_a_model_that_was_taken_back_meanwhile(awake, tmp_path, rounds):
+    desk = awake
+    let(desk, tmp_path, exam=NECK)  # one image
+    desk.session.undo()  # before the round has begun
+    desk.wait(lambda: rounds == [1] and not desk.session.proposing.busy)
+    desk.qtbot.wait(50)
+    assert not any("no proposal" in title for title in desk.titles)
+    desk.session.redo()
+    desk.wait(lambda: len(proposed(desk, NECK)) == 1)
+    assert rounds == [1, 1]
+
+
+def test_work_that_was_taken_back_is_tried_again_after_a_while_and_blames_no_frame(
+    awake, tmp_path, rounds, monkeypatch
+):
+    desk = awake
+    house, kitchen_reader = desk.session.house, desk.session.house._reader
+    desk.quiet()
+    house._reader = Reader(1, house.cache_folder)
+    house.reader.start()
+    house.reader.close()  # whatever it is asked now is taken back at once
+    try:
+        let(desk, tmp_path)
+        desk.wait(lambda: bool(rounds))
+        desk.qtbot.wait(300)
+        assert len(rounds) == 1
+    finally:
+        house._reader = kitchen_reader
+    desk.wait(lambda: len(proposed(desk)) == HEADS)
+    assert not any("no proposal" in title for title in desk.titles)
+
+
+def test_proposals_go_on_when_the_full_disk_has_room_again(awake, tmp_path, rounds, monkeypatch):
+
+    desk = awake
+    apply, full = Project.apply, [True]
+
+    def fails(self, edit, **more):
+        if full[0] and isinstance(edit, SetProposal):
+            raise DiskFull("The disk is full", "no space", "Free some.")
+        return apply(self, edit, **more)
+
+    monkeypatch.setattr(Project, "apply", fails)
+    let(desk, tmp_path)
+    desk.wait(lambda: len(rounds) == 1 and not desk.session.proposing.busy)
+    desk.qtbot.wait(200)
+    assert len(rounds) == 1
+    full.clear()
+    full.append(False)
+    desk.wait(lambda: len(proposed(desk)) == HEADS)
+    assert not any("no proposal" in title for title in desk.titles)
+
+
+def test_a_model_that_the_engine_refuses_is_told_once_and_asked_no_more(
+    desk, tiny_engine, monkeypatch, tmp_path, rounds
+):
+    from tests.ui.session import tiny_engine as module
+
+    words = "raise BadModel('Head v1 cannot be used', 'a tensor is missing', 'Promote another.')"
+    script = Path(module.__file__).read_text().replace("        misbehave(context)\n", f"        {words}\n", 1)
+    (tmp_path / "refusing.py").write_text(script.replace("import Unreadable", "import BadModel, Unreadable"))
+    monkeypatch.setenv("PYTHONPATH", f"{os.environ['PYTHONPATH']}:{tmp_path}")
+    monkeypatch.setattr("usfm_studio.engine.client.HOST", "refusing")
+    desk.session.start_engine()
+    desk.wait(lambda: desk.session.engine.kind == "ready")
+    let(desk, tmp_path)
+    desk.wait(lambda: rounds[1:] == [1] and not desk.session.proposing.busy)
+    desk.go(2)
+    desk.qtbot.wait(100)
+    assert rounds[1:] == [1]
+    assert desk.titles.count("Head v1 cannot be used") == 1
+    assert not any("no proposal" in title for title in desk.titles)
 
 
 @pytest.mark.slow
