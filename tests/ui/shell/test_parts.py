@@ -1,4 +1,4 @@
-"""Controls, search, keymap, settings, watchdog, icons: each by its public door."""
+"""Controls, search, keymap, watchdog, icons: each by its public door."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ from usfm_studio.ui.shell.paint import contrast
 from usfm_studio.ui.shell.palette import action_entries
 from usfm_studio.ui.shell.results import find
 from usfm_studio.ui.shell.search import match
-from usfm_studio.ui.shell.settings import Recent, Settings, SettingsStore, apply_scale, read_settings, write_settings
 from usfm_studio.ui.shell.theme import apply_theme, colour
 from usfm_studio.ui.shell.watchdog import Watchdog
 from usfm_studio.ui.shell.words import clock, day, many, moment
@@ -177,52 +176,6 @@ def test_the_key_sheet_lists_every_key(make_window):
     for action in ACTIONS:
         if action.keys and not action.id.startswith(("segment.", "label.")):
             assert any(shown(action.keys[0]) in names.split(" or ") for names in listed), action.id
-
-
-# --- settings ----------------------------------------------------------------------------------------------------
-
-
-def test_settings_come_back_as_they_were_written(tmp_path):
-    settings = Settings(theme="light", scale=125, keys={"propose.here": ["J"]}, recent=[Recent(folder="/a", name="A")])
-    write_settings(tmp_path, settings)
-    assert read_settings(tmp_path) == settings
-    assert [p.name for p in tmp_path.iterdir()] == ["settings.json"]
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b'{"scale": "large"}', b"\xff\xfe"])
-def test_a_damaged_settings_file_means_the_defaults(tmp_path, content):
-    (tmp_path / "settings.json").write_bytes(content)
-    assert read_settings(tmp_path) == Settings()
-
-
-def test_an_impossible_scale_means_the_normal_one(tmp_path):
-    write_settings(tmp_path, Settings(scale=7, theme="light"))
-    assert read_settings(tmp_path) == Settings(scale=100, theme="light")
-
-
-def test_a_project_is_remembered_once_and_on_top():
-    settings = Settings()
-    for name in ("a", "b", "a"):
-        settings = settings.with_recent(Recent(folder=name, name=name))
-    assert [r.folder for r in settings.recent] == ["a", "b"]
-    assert settings.without_recent("a").recent == [Recent(folder="b", name="b")]
-
-
-def test_the_scale_is_handed_to_qt_before_it_starts(monkeypatch):
-    monkeypatch.delenv("QT_SCALE_FACTOR", raising=False)
-    import os
-
-    apply_scale(Settings(scale=125))
-    assert os.environ.pop("QT_SCALE_FACTOR") == "1.25"
-    apply_scale(Settings())
-    assert "QT_SCALE_FACTOR" not in os.environ
-
-
-def test_equal_settings_are_not_written(tmp_path):
-    store = SettingsStore(tmp_path)
-    store.change(Settings())
-    store.close()
-    assert not (tmp_path / "settings.json").exists()
 
 
 # --- controls ----------------------------------------------------------------------------------------------------

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -78,11 +80,16 @@ def write_settings(folder: Path, settings: Settings) -> None:
     """Write beside, then rename: the file is whole at every moment. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f"{FILE}.{os.getpid()}.new"
-    with beside.open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(settings), indent=2))
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(folder / FILE)
+    try:
+        with beside.open("wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(settings), indent=2))
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(folder / FILE)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
 
 
 def apply_scale(settings: Settings) -> None:
@@ -92,11 +99,16 @@ def apply_scale(settings: Settings) -> None:
 
 
 class SettingsStore:
-    """The settings in force, written in the background whenever they change."""
+    """The settings in force, written in the background whenever they change.
+
+    `on_trouble` hears, in the writing thread, why they could not be written: once, however often that happens.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or config_folder()
-        self.now = read_settings(self._folder)
+        self.folder = folder or config_folder()
+        self.now = read_settings(self.folder)
+        self.on_trouble: Callable[[OSError], None] = lambda _error: None
+        self._troubled = False
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="settings")
         self._last: Future[None] | None = None
 
@@ -104,7 +116,16 @@ class SettingsStore:
         """New settings; equal ones are not written."""
         if settings != self.now:
             self.now = settings
-            self._last = self._writer.submit(write_settings, self._folder, settings)
+            self._last = self._writer.submit(self._write, settings)
+
+    def _write(self, settings: Settings) -> None:
+        try:
+            write_settings(self.folder, settings)
+        except OSError as error:
+            if not self._troubled:
+                self._troubled = True
+                self.on_trouble(error)
+            raise
 
     def flush(self, timeout_s: float = 5.0) -> None:
         """Wait until they are on disk. Raises OSError when that failed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt, Signal
 
 from usfm_studio import __version__
 from usfm_studio.ui.shell.action import Situation
@@ -25,6 +25,8 @@ PAGE_HINTS = {
 class Telling(QObject):
     """Follows the session; bursts of news are gathered by the window."""
 
+    _settings_lost = Signal(str)  # from the thread that writes them
+
     def __init__(self, window: Home) -> None:
         super().__init__(window.room)
         self._window = window
@@ -42,8 +44,23 @@ class Telling(QObject):
         session.opened.connect(lambda: window.show_page("work"))
         session.engine_changed.connect(self._engine)
         session.import_changed.connect(self._files)
+        self._settings_lost.connect(self._warn_of_settings, Qt.ConnectionType.QueuedConnection)
+        window.store.on_trouble = self._settings_failed
         self._saved()
         self._engine()
+
+    def _settings_failed(self, error: OSError) -> None:
+        try:
+            self._settings_lost.emit(error.strerror or type(error).__name__)
+        except RuntimeError:
+            return  # the window is gone
+
+    def _warn_of_settings(self, why: str) -> None:
+        text = f"{why}. They hold until you close the program."
+        details = f"To keep them, the program must be able to write to {self._window.store.folder}."
+        self._window.messages.show_notice(
+            Notice(kind="warning", title="Your settings are not kept", text=text, details=details)
+        )
 
     def _saved(self) -> None:
         saved = self._window.session.saved
