@@ -18,6 +18,8 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 PR_SET_PDEATHSIG = 1
+GROUP_NICE_MOST = 5
+"""Niceness of a child's session: a third of the window's weight. With more, a busy machine would let it starve."""
 RATHER_ME = "500"
 """oom_score_adj: when the machine runs out of memory, a child goes before the window."""
 
@@ -66,7 +68,7 @@ def yield_to_others(nice: int) -> None:
     leads = os.getsid(0) == os.getpid()
     if leads and nice > 0:
         with contextlib.suppress(OSError):
-            Path("/proc/self/autogroup").write_text(str(now))
+            Path("/proc/self/autogroup").write_text(str(min(now, GROUP_NICE_MOST)))
 
 
 def allow_more(bytes_: int) -> None:
