@@ -373,7 +373,7 @@ class TestStarts:
         with Child(a_spec("one", "two", nice=3)) as child:
             seen = child.ask("who", {}).result(LONG)
         assert seen["nice"] >= 3
-        assert seen["group_nice"] in (None, str(min(seen["nice"], 5)))  # else its session weighs as much as the window's
+        assert seen["group_nice"] in (None, str(min(seen["nice"], 5)))  # its session yields too
         assert seen["argv"][1:] == ["one", "two"]
         assert seen["env"]["OMP_WAIT_POLICY"] == "PASSIVE"
         assert seen["env"]["OPENBLAS_NUM_THREADS"] == os.environ.get("OPENBLAS_NUM_THREADS", "1")
