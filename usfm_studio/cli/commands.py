@@ -279,7 +279,6 @@ NOT_YET = {
     "report": "Write the page for a study.",
     "agreement": "Compare readers.",
     "next": "Tell what to annotate next and why.",
-    "encode": "Write frozen features.",
     "deidentify": "Remove identity from headers and pixels.",
 }
 

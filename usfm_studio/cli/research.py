@@ -73,6 +73,32 @@ def pretrain(call: Shared, config: str, changes: tuple[str, ...], resume: bool, 
     return _quietly(call, house, steps)
 
 
+@studio.command()
+@click.option("--encoder", required=True, help="An encoder's folder, digest or name; random:NAME is untrained.")
+@click.option("--data", type=FOLDER, multiple=True, required=True, metavar="DATA...", help="Labelled DATA folders.")
+@click.argument("more", type=FOLDER, nargs=-1)
+@click.option("--against", default=None, help="The encoder that it started from: adds the verdict.")
+@click.option(
+    "--fold-role",
+    type=click.Choice(["decide", "steer"]),
+    default="decide",
+    show_default=True,
+    help="decide tests on fold 0; steer on fold 1, without looking at fold 0.",
+)
+@click.option("--quick", is_flag=True, help="At most 150 images a folder, and no hand-made filters beside.")
+@shared
+def probe(call: Shared, data: tuple[Path, ...], more: tuple[Path, ...], **rest: Any) -> int:
+    """Evaluate a frozen encoder: k-NN, linear layer and few-shot masks, by subjects kept apart.
+
+    Example: usfm-studio probe --encoder run/encoder --against usfm_lite0 --data heads breasts
+    """
+    from usfm_studio.verbs.house import House
+    from usfm_studio.verbs.probe import ProbeArguments, run
+
+    house = House(call.options())
+    return perform(call, house, run(ProbeArguments(data=(*data, *more), **rest), house))
+
+
 def _quietly(call: Shared, house: House, steps: Steps[Any]) -> int:
     """Drive a verb on a rank that prints no result; its errors go to standard error."""
     from usfm_studio.verbs.drive import drive
@@ -81,3 +107,21 @@ def _quietly(call: Shared, house: House, steps: Steps[Any]) -> int:
     with call.signals.driven() as interrupted, house:
         drive(steps, interrupted=interrupted)
     return 0
+
+
+@studio.command()
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--model", required=True, help="A model's or an encoder's folder or digest, or an encoder's name.")
+@click.option("--out", type=FOLDER, required=True, help="The safetensors file; written whole or not at all.")
+@click.option("--maps", is_flag=True, help="The maps too, not only their summary.")
+@shared
+def encode(call: Shared, paths: tuple[str, ...], model: str, out: Path, maps: bool) -> int:
+    """Write what a frozen encoder makes of any files.
+
+    Example: usfm-studio encode scans/ --model usfm_lite0 --out scans.safetensors
+    """
+    from usfm_studio.verbs.encode import EncodeArguments, run
+    from usfm_studio.verbs.house import House
+
+    house = House(call.options())
+    return perform(call, house, run(EncodeArguments(paths=paths, model=model, out=out, maps=maps), house))

@@ -6,7 +6,7 @@ Answers and callbacks come on the host's reading thread; callbacks must be short
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +21,17 @@ from usfm_studio.children.supervisor import Child, ChildSpec, State, Ticket
 from usfm_studio.document.errors import ChildDied, StudioError
 from usfm_studio.engine.doors import Encoded, FramePixels, ProposalParts
 from usfm_studio.engine.models.catalogue import read_card
-from usfm_studio.engine.requests import Array, EncodedOut, FrameIn, FramesIn, ModelIn, ProposalOut, from_body, to_body
+from usfm_studio.engine.requests import (
+    Array,
+    EncodedOut,
+    FrameIn,
+    FramesIn,
+    LayoutIn,
+    ModelIn,
+    ProposalOut,
+    from_body,
+    to_body,
+)
 
 HOST = "usfm_studio.engine.host"
 NICE = 10
@@ -127,19 +137,42 @@ class Engine:
 
         return self._ask("propose", places, model, answers, loan, heard, key)
 
-    def encode(self, frames: Sequence[FramePixels], model: Path, *, key: str | None = None) -> Answers[Encoded]:
-        """The summary that a model's encoder (or an encoder) makes of each frame."""
+    def encode(
+        self,
+        frames: Sequence[FramePixels],
+        model: Path,
+        *,
+        key: str | None = None,
+        maps: Mapping[int, tuple[int, int, int]] = MappingProxyType({}),
+        placement: str = "",
+    ) -> Answers[Encoded]:
+        """The summary that a model's encoder (or an encoder) makes of each frame.
+
+        `maps`: the shapes by stride that `layout` gave for frames of this size, to get the maps too. `placement`:
+        another than the model's own.
+        """
         answers: Answers[Encoded] = Answers(len(frames), None)
         loan = _Loan(self._pool)
-        places = [FrameIn(pixels=loan.pixels(frame), digest=frame.digest) for frame in frames]
+        outs = [{stride: loan.give(shape, "float16") for stride, shape in sorted(maps.items())} for _ in frames]
+        places = [
+            FrameIn(pixels=loan.pixels(frame), digest=frame.digest, maps=tuple(place for place, _ in out.values()))
+            for frame, out in zip(frames, outs, strict=True)
+        ]
 
         def heard(body: dict[str, Any]) -> None:
             said = from_body(body, EncodedOut)
             if 0 <= said.index < len(frames):
                 pooled = _read_only(np.array(said.pooled, np.float32))
-                answers.take(said.index, Encoded(key=frames[said.index].key, pooled=pooled))
+                made = {stride: loan.copied(array) for stride, (_, array) in outs[said.index].items()}
+                frame = frames[said.index].key
+                answers.take(said.index, Encoded(key=frame, pooled=pooled, maps=MappingProxyType(made)))
 
-        return self._ask("encode", places, model, answers, loan, heard, key)
+        return self._ask("encode", places, model, answers, loan, heard, key, placement)
+
+    def layout(self, model: Path, sizes_rc: Sequence[tuple[int, int]], placement: str = "") -> Ticket:
+        """{pooled, maps, alike}: the shapes of what `encode` makes of frames of these sizes (`LayoutOut`)."""
+        body = to_body(LayoutIn(model=str(model), sizes_rc=tuple(sizes_rc), placement=placement))
+        return self._child.ask("layout", body, timeout_s=FRAME_S)
 
     def embed(self, frames: Sequence[FramePixels], model: Path, *, key: str | None = None) -> Ticket:
         """Let the host compute embeddings ahead. It answers one request after the other: ask for few at a time."""
@@ -189,6 +222,7 @@ class Engine:
         loan: _Loan,
         heard: Callable[[dict[str, Any]], None],
         key: str | None,
+        placement: str = "",
     ) -> Answers[Part]:
         def told(body: dict[str, Any]) -> None:
             try:
@@ -196,7 +230,8 @@ class Engine:
             except StudioError as error:
                 answers.fail(error)
 
-        body = to_body(FramesIn(frames=tuple(places), model=str(model), cache=self._cache_text()))
+        cache = self._cache_text()
+        body = to_body(FramesIn(frames=tuple(places), model=str(model), cache=cache, placement=placement))
         timeout_s = FRAME_S * (1 + len(places))
         ticket = self._child.ask(kind, body, key=key, on_progress=told, timeout_s=timeout_s)
         answers.ticket = ticket

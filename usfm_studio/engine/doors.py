@@ -58,7 +58,11 @@ class ProposalParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """The summary of one frame: `pooled` (D,) float32, read-only."""
+    """The summary of one frame: `pooled` (D,) float32, read-only.
+
+    `maps` are (channels, rows, columns) float16 by stride, where they were asked for.
+    """
 
     key: str
     pooled: NDArray[np.float32]
+    maps: Mapping[int, NDArray[np.float16]] = field(default_factory=lambda: MappingProxyType({}))

@@ -7,14 +7,16 @@ killed costs time and nothing else.
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,11 +25,25 @@ from usfm_studio.children.arrays import ArrayRef, attach
 from usfm_studio.children.serve import Context, Handler, serve
 from usfm_studio.document.errors import Unreadable, WrongUsage
 from usfm_studio.engine.device import Device, choose_device
+from usfm_studio.engine.models.blueprint import Preparation
 from usfm_studio.engine.models.catalogue import read_card, shipped_encoder
 from usfm_studio.engine.models.checkpoint import load_model
 from usfm_studio.engine.models.embeddings import EmbeddingCache
+from usfm_studio.engine.models.features import Features
+from usfm_studio.engine.models.placement import placement_for
 from usfm_studio.engine.models.predictor import Predictor
-from usfm_studio.engine.requests import Array, EncodedOut, FrameIn, FramesIn, ModelIn, ProposalOut, from_body, to_body
+from usfm_studio.engine.requests import (
+    Array,
+    EncodedOut,
+    FrameIn,
+    FramesIn,
+    LayoutIn,
+    LayoutOut,
+    ModelIn,
+    ProposalOut,
+    from_body,
+    to_body,
+)
 
 MODELS_HELD = 4
 TRIALS = 3
@@ -51,6 +67,7 @@ class Host:
             "warm": self.warm,
             "propose": self.propose,
             "encode": self.encode,
+            "layout": self.layout,
             "embed": self.embed,
         }
 
@@ -98,23 +115,36 @@ class Host:
         return {"frames": len(request.frames)}
 
     def encode(self, body: dict[str, Any], context: Context) -> dict[str, Any]:
-        """Each frame's summary as progress, in order."""
+        """Each frame's summary as progress, in order; its maps, finest first, into the given arrays."""
         request = self._frames_in(body)
-        predictor = self._predictor(request.model)
-        for index, frame in enumerate(request.frames):
-            context.check()
-            features = predictor.embed([predictor.prepare(_pixels(frame), frame.digest)])
+        predictor = _placing(self._predictor(request.model), request.placement)
+        for index, features in enumerate(self._embedded(predictor, request.frames, context)):
+            for target, (_, map_1Chw) in zip(request.frames[index].maps, sorted(features.maps.items()), strict=False):
+                _fill(target, map_1Chw[0].half().cpu().numpy())
             context.progress(to_body(EncodedOut(index=index, pooled=tuple(features.pooled_BD[0].tolist()))))
         return {"frames": len(request.frames)}
+
+    def layout(self, body: dict[str, Any], _context: Context) -> dict[str, Any]:
+        """Shapes of what a model's encoder makes of frames, seen on a black one of the first size."""
+        request = from_body(body, LayoutIn)
+        predictor = _placing(self._predictor(request.model), request.placement).without_embeddings()
+        input_px, mode = predictor.card.input_px, predictor.preparation.placement
+        sizes = {placement_for(native_rc, input_px, mode).size_rc for native_rc in request.sizes_rc}
+        features = predictor.embed([predictor.prepare(np.zeros(request.sizes_rc[0], np.uint8))])
+        shapes = {stride: (m.shape[1], m.shape[2], m.shape[3]) for stride, m in features.maps.items()}
+        return to_body(LayoutOut(pooled=features.pooled_BD.shape[1], maps=shapes, alike=len(sizes) == 1))
 
     def embed(self, body: dict[str, Any], context: Context) -> dict[str, Any]:
         """Compute ahead what a model's encoder makes of frames that a person may soon look at."""
         request = self._frames_in(body)
-        predictor = self._predictor(request.model)
-        for frame in request.frames:
+        done = self._embedded(self._predictor(request.model), request.frames, context)
+        return {"frames": sum(1 for _ in done)}
+
+    def _embedded(self, predictor: Predictor, frames: Sequence[FrameIn], context: Context) -> Iterator[Features]:
+        """The features of each frame, in order, as many together as the device likes."""
+        for _, some in _chunks(frames, self.device.batch):
             context.check()
-            predictor.embed([predictor.prepare(_pixels(frame), frame.digest)])
-        return {"frames": len(request.frames)}
+            yield from predictor.embed_all([predictor.prepare(_pixels(frame), frame.digest) for frame in some])
 
     def _frames_in(self, body: dict[str, Any]) -> FramesIn:
         """The request; embeddings are kept where it says."""
@@ -146,6 +176,19 @@ class Host:
 
 def _chunks(frames: Sequence[FrameIn], size: int) -> list[tuple[int, Sequence[FrameIn]]]:
     return [(start, frames[start : start + size]) for start in range(0, len(frames), size)]
+
+
+def _placing(predictor: Predictor, placement: str) -> Predictor:
+    """The same predictor, sharing its networks, that places frames in another way."""
+    if not placement:
+        return predictor
+    apart = copy.copy(predictor)
+    body = {**msgspec.to_builtins(predictor.preparation), "placement": placement}
+    try:
+        apart.preparation = msgspec.convert(body, Preparation)
+    except msgspec.ValidationError as error:
+        raise WrongUsage("The frames cannot be prepared", str(error)) from error
+    return apart
 
 
 def _pixels(frame: FrameIn) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from msgspec import Meta
 from usfm_studio.document.errors import StudioError
 
 Share = Annotated[float, Meta(ge=0, le=1)]
+Side = Annotated[int, Meta(ge=1)]
 T = TypeVar("T")
 
 
@@ -28,17 +29,39 @@ class FrameIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     digest: str = ""
     ids: Array | None = None
     probabilities: Array | None = None
+    maps: tuple[Array, ...] = ()
 
 
 class FramesIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`propose`, `encode`, `embed`: frames, and the folder of a model (or, but for `propose`, of an encoder).
 
-    `cache`: where embeddings may be kept, the open project's own folder; empty: in memory alone.
+    `cache`: where embeddings may be kept, the open project's own folder; empty: in memory alone. `placement`, for
+    `encode`: another than the model's own.
     """
 
     frames: tuple[FrameIn, ...]
     model: str
     cache: str = ""
+    placement: str = ""
+
+
+class LayoutIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`layout`: what a model's encoder would make of frames of these sizes."""
+
+    model: str
+    sizes_rc: Annotated[tuple[tuple[Side, Side], ...], Meta(min_length=1)]
+    placement: str = ""
+
+
+class LayoutOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Length of the summary; (channels, rows, columns) of the map at each stride, of a frame of the first size.
+
+    `alike`: all the sizes give maps of these shapes.
+    """
+
+    pooled: int
+    maps: dict[int, tuple[int, int, int]]
+    alike: bool
 
 
 class ModelIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

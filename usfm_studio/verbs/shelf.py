@@ -11,6 +11,7 @@ from usfm_studio.document.frame import Instance
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.resources import resource
 from usfm_studio.document.values_json import card_from
+from usfm_studio.engine.models.catalogue import ENCODERS_KNOWN
 from usfm_studio.project import files
 from usfm_studio.project.models import read_card as checked_card
 from usfm_studio.project.project import Project
@@ -97,6 +98,9 @@ def _shipped(name: str | None) -> Path:
         found = [path for path, card in shipped() if name == path.name or _means(name, card)]
     if found:
         return found[0]
+    if name in ENCODERS_KNOWN:
+        hint = "Import a checkpoint of it (`models import`) and name its folder."
+        raise NotFound(f"The encoder {name} has no weights here", "they do not ship with the program", hint)
     raise NotFound(
         f"There is no model {name or 'yet'}",
         "neither the project nor the program has it",

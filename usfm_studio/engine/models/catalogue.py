@@ -13,6 +13,8 @@ from usfm_studio.document.resources import resource
 from usfm_studio.document.values_json import card_from
 
 DEFAULT_ENCODER = "usfm_lite0"
+ENCODERS_KNOWN = ("usfm_lite0", "usfm_lite1", "usfm_lite2", "usfm_tiny", "usfm_small", "usfm_base")
+"""The names of `encoder.ENCODERS`, for those who may not import torch."""
 CARD, WEIGHTS = "card.json", "model.safetensors"
 CARD_MOST = 1 << 20
 
