@@ -158,7 +158,7 @@ class _Packing:
         self._waiting: deque[_Job] = deque()
         self._clip: _Clip | None = None
         self._named: dict[str, _NamedClip] = {}
-        self._seen: set[str] = set()
+        self._seen: set[bytes] = set()
         self._barred: list[str] = []  # left out, and to stay out: the same file may lie in another folder too
         self._failed: list[Failure] = []
         self._skipped = self._left_out = 0
@@ -231,8 +231,9 @@ class _Packing:
                 self._failed.append(Failure(path=description.shown_path, error=error))
                 return
             named.numbers.add(place.frame)
-        seen = instance.digest in self._seen or self._writer.holds(instance.digest)
-        self._seen.add(instance.digest)
+        source = bytes.fromhex(instance.digest)
+        seen = source in self._seen or self._writer.holds(instance.digest)
+        self._seen.add(source)
         if self._stays_out(file, instance, place):
             self._left_out += 1
             self._barred.append(instance.digest)

@@ -66,3 +66,8 @@ def an_index(folder: Path, organs: dict[str, list[int]]) -> CorpusIndex:
     )  # fmt: skip
     write_index(folder, CorpusState(size_px=256), [part])
     return CorpusIndex.load(folder)
+
+
+def read_in_worker(reader, rows, out) -> None:
+    """What a worker process does: (row, pixels) of each row into a queue."""
+    out.put([(int(row), reader.read(row)[0].tobytes()) for row in rows])

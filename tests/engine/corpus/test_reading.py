@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.engine.corpus.making import a_corpus, an_index, sector, source, speckle
+from tests.engine.corpus.making import a_corpus, an_index, read_in_worker, sector, source, speckle
 from usfm_studio.document.errors import Unreadable
 from usfm_studio.engine.corpus.index import CorpusIndex
 from usfm_studio.engine.corpus.reading import CorpusReader
@@ -100,17 +100,13 @@ def test_any_bytes_in_place_of_a_shard_are_unreadable(whole, content):
         path.write_bytes(kept)
 
 
-def _read(reader, rows, out):
-    out.put([(int(row), reader.read(row)[0].tobytes()) for row in rows])
-
-
 @pytest.mark.parametrize("way", ["fork", "spawn"])
 def test_workers_of_one_reader_read_at_the_same_time(whole, way):
     reader = CorpusReader(whole)
     reader.read(0)  # files are open before the fork
     context = multiprocessing.get_context(way)
     out, rows = context.Queue(), [np.random.default_rng(n).permutation(len(whole)) for n in range(2)]
-    workers = [context.Process(target=_read, args=(reader, mine, out)) for mine in rows]
+    workers = [context.Process(target=read_in_worker, args=(reader, mine, out)) for mine in rows]
     for worker in workers:
         worker.start()
     found = [out.get(timeout=60) for _ in workers]
