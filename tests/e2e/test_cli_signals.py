@@ -15,6 +15,7 @@ from tests.verbs.test_import import many
 from usfm_studio.engine.learning.run_folder import INTERRUPTED, state_of
 from usfm_studio.project import lock
 from usfm_studio.project.check import problems
+from usfm_studio.project.models import read_card
 from usfm_studio.project.project import Project
 from usfm_studio.verbs.finetune import interrupted_runs
 
@@ -117,16 +118,55 @@ def test_a_run_of_a_project_is_kept_and_marked(tmp_path, seed):
         assert project.models.champion("") is None
 
 
+PATIENT = """
+from usfm_studio.cli import signals
+signals.PATIENCE_S, signals.GRACE_S = 10.0, 14.0
+from usfm_studio.cli.main import main; main()
+"""
+"""Its five seconds on a machine that is shared by all tests."""
+LEARNS_S = 4.0
+"""After its first step a run has a model on disk within two seconds, on a machine that does nothing else."""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_a_run_from_a_data_folder_that_is_interrupted_writes_its_best_model(tmp_path, number):
+    data, temp = a_data_folder(tmp_path / "data"), tmp_path / "temp"
+    temp.mkdir()
+    words = ("finetune", "--data", data, "--minutes", "1", "--out", tmp_path / "model", "--json")
+    process = start(*words, code=PATIENT, env={"TMPDIR": str(temp)})
+    first = None
+    while first is None or time.monotonic() - first < LEARNS_S:
+        body = json.loads(process.stdout.readline())
+        if body["event"] == "step" and first is None:
+            first = time.monotonic()
+    told = time.monotonic()
+    process.send_signal(number)
+    called = finished(process)
+    assert time.monotonic() - told < ENDS_S
+    assert called.status == 130, called.err
+    assert f"The best model so far is in {tmp_path / 'model'}; " in called.err
+    assert called.lines[-1]["hint"].startswith("The best model so far is in ")
+    card = read_card(tmp_path / "model")
+    assert (card.task, dict(card.segments)) == ("segmentation", {1: "Head"})
+    assert list(temp.glob("usfm-*")) == []
+    found = call_apart("predict", "--model", tmp_path / "model", data / "images", "--out", tmp_path / "out", "--json")
+    assert (found.status, found.lines[-1]["frames"]) == (0, 4)
+
+
 @pytest.mark.timeout(300)
 def test_a_run_from_a_data_folder_leaves_nothing_half_written(tmp_path):
     data = a_data_folder(tmp_path / "data")
     temp = tmp_path / "temp"
     temp.mkdir()
     words = ("finetune", "--data", data, "--minutes", "3", "--out", tmp_path / "model", "--json")
-    called = signalled(start(*words, env={"TMPDIR": str(temp)}), 5, 4)
+    called = signalled(start(*words, env={"TMPDIR": str(temp)}), 5, 2)
     assert called.status == 130, called.err
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "temp"]
-    assert list(temp.iterdir()) == []
+    assert (tmp_path / "model").exists() == ("best model so far" in called.err)
+    if (tmp_path / "model").exists():
+        assert read_card(tmp_path / "model").name == "data"
+    assert {p.name for p in tmp_path.iterdir()} - {"model"} == {"data", "temp"}
+    assert list(temp.glob("usfm-*")) == []
 
 
 def test_a_second_signal_ends_it_at_once(images):

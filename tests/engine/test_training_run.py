@@ -296,10 +296,9 @@ def test_cancel_leaves_no_result(tmp_path):
     assert not (tmp_path / "run" / "result.json").exists()
 
 
-def test_the_system_s_end_keeps_the_model_so_far(tmp_path, many, monkeypatch):
-    monkeypatch.setattr("usfm_studio.engine.learning.learner.KEEP_LEAST_S", 0.0)
-    monkeypatch.setattr("usfm_studio.engine.learning.learner.KEEP_SHARE", 0.0)
-    _, shot, _ = many
+@pytest.mark.parametrize("shape", ["held out", "cross-fitted"])
+def test_the_system_s_end_keeps_the_model_so_far(tmp_path, many, shape):
+    shot = many[1] if shape == "held out" else snapshot(tmp_path / "snapshot", 4)
     line = Line()
     with pytest.raises(Interrupted, match="the system ends it"):
         fine_tune(order(tmp_path, shot, options={"max_steps": 10**6}), line, lambda: len(line.of("step")) >= 2)

@@ -1,8 +1,10 @@
 """Fine-tuning by a worker that is a real process but learns nothing: what is handed over, kept, marked, forgotten."""
 
+import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,13 +19,14 @@ from usfm_studio.document.errors import BadModel, ChildDied, Interrupted, Nothin
 from usfm_studio.document.schema import Schema, Segment
 from usfm_studio.document.snapshot import Snapshot
 from usfm_studio.engine.learning.run_folder import DONE, INTERRUPTED, state_of
+from usfm_studio.project.models import read_card as checked_card
 from usfm_studio.project.project import Project
-from usfm_studio.verbs import runs
+from usfm_studio.verbs import early_end, runs
 from usfm_studio.verbs.drive import drive
 from usfm_studio.verbs.finetune import FinetuneArguments, Running, discard, interrupted_runs, run
 from usfm_studio.verbs.import_files import ImportArguments
 from usfm_studio.verbs.import_files import run as import_files
-from usfm_studio.verbs.shelf import read_card
+from usfm_studio.verbs.shelf import copy_model, read_card
 from usfm_studio.verbs.steps import Apart, Await, Event
 
 pytestmark = pytest.mark.usefixtures("fake_worker")
@@ -343,12 +346,18 @@ def test_a_place_that_is_taken_is_refused_before_anything_is_learned(houses, dat
     assert events == []
 
 
-@pytest.mark.parametrize("act", ["fail", "die"])
-def test_a_run_that_comes_to_nothing_writes_nothing(houses, data, tmp_path, act):
+def test_a_run_that_comes_to_nothing_writes_nothing(houses, data, tmp_path):
     out = tmp_path / "deep" / "model"
-    with pytest.raises((NothingToLearn, ChildDied)):
-        learn(houses(), data=data, out=out, options={"act": act})
+    with pytest.raises(NothingToLearn):
+        learn(houses(), data=data, out=out, options={"act": "fail"})
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data"]
+
+
+def test_of_a_worker_that_dies_the_best_model_so_far_is_written(houses, data, tmp_path):
+    out = tmp_path / "deep" / "model"
+    with pytest.raises(ChildDied, match=r"best model so far is in .*deep/model; it was not compared"):
+        learn(houses(), data=data, out=out, options={"act": "die"})
+    assert checked_card(out).name == "data"
 
 
 def test_images_that_cannot_be_read_are_named(houses, data, tmp_path):
@@ -372,18 +381,92 @@ def test_what_is_gone_after_the_run_is_not_named_in_its_answer(houses, data, tmp
     assert result.comparison["worst"] == [{"file": "s0.png", "dice": 0.5}]
 
 
-def test_an_interrupted_run_from_a_data_folder_leaves_nothing(houses, data, tmp_path, monkeypatch):
-    import tempfile
-
+@pytest.fixture
+def temp(tmp_path, monkeypatch):
+    """Where temporary folders are made; nothing may be left there."""
     temp = tmp_path / "temp"
     temp.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temp))
-    seen = []
-    with pytest.raises(Interrupted):
-        learn(
-            houses(), show=seen.append, stop=lambda: any(e.kind == "step" for e in seen), data=data,
-            out=tmp_path / "model", options={"act": "hang"},
-        )  # fmt: skip
+    return temp
+
+
+def interrupted_at(house, note, **more):
+    """What is raised by a run that is interrupted at an event of this kind; and how long that took."""
+    seen, asked = [], []
+
+    def stop():
+        if not asked and any(event.kind == note for event in seen):
+            asked.append(time.monotonic())
+        return bool(asked)
+
+    with pytest.raises(Interrupted) as caught:
+        learn(house, show=seen.append, stop=stop, **more)
+    return caught.value, time.monotonic() - asked[0]
+
+
+COMPARED = {"metric": "dice_all", "challenger": 0.9, "subjects": 2}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"act": "hang", "comparison": COMPARED}, "on 2 subjects that it had not seen its dice_all is 0.900"),
+        ({"act": "deaf"}, "it was not compared with anything"),
+    ],
+    ids=["in time", "too slow"],
+)
+def test_an_interrupted_run_from_a_data_folder_writes_its_best_model(houses, data, tmp_path, temp, options, told):
+    error, seconds = interrupted_at(houses(), "note", data=data, out=tmp_path / "model", options=options)
+    assert seconds < 5
+    assert error.hint == f"The best model so far is in {tmp_path / 'model'}; {told}."
+    assert checked_card(tmp_path / "model").name == "data"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "model", "temp"]
+    assert list(temp.iterdir()) == []
+
+
+def test_an_interrupted_run_replaces_no_older_model(houses, data, tmp_path, temp):
+    old = a_shelf_model(tmp_path / "model", weights=b"of last week")
+    error, _ = interrupted_at(houses(), "note", data=data, out=old, options={"act": "deaf"})
+    beside = tmp_path / f"model-{hashlib.sha256(b'learned').hexdigest()[:8]}"
+    assert str(beside) in error.hint
+    assert checked_card(beside).name == "data"
+    assert (old / "model.safetensors").read_bytes() == b"of last week"
+
+
+@pytest.mark.parametrize(("note", "act"), [("stage", "early"), ("progress", "learn"), ("step", "early")])
+def test_a_run_interrupted_before_it_has_a_model_says_so_and_writes_nothing(houses, data, tmp_path, temp, note, act):
+    error, _ = interrupted_at(houses(), note, data=data, out=tmp_path / "model", options={"act": act})
+    assert error.hint == "Nothing was learned yet, and no model was written."
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "temp"]
     shutil.rmtree(data)
+    assert list(temp.iterdir()) == []
+
+
+def test_a_run_from_a_data_folder_that_is_given_up_writes_nothing(houses, data, tmp_path, temp):
+    running, seen = Running(), []
+
+    def show(event):
+        seen.append(event)
+        if event.kind == "note":
+            running.cancel()
+
+    with pytest.raises(Interrupted):
+        learn(houses(), running, show=show, data=data, out=tmp_path / "model", options={"act": "hang"})
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "temp"]
+
+
+def test_a_run_that_is_broken_off_while_its_model_is_copied_still_writes_it(houses, data, tmp_path, temp, monkeypatch):
+    """The command line breaks off what does not stop in time; on a busy machine that may be the copying."""
+    calls = []
+
+    def slow(source, out):
+        calls.append(out)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return copy_model(source, out)
+
+    monkeypatch.setattr(early_end, "copy_model", slow)
+    error, _ = interrupted_at(houses(), "note", data=data, out=tmp_path / "model", options={"act": "deaf"})
+    assert f"The best model so far is in {tmp_path / 'model'}; " in error.hint
+    assert checked_card(tmp_path / "model").name == "data"
     assert list(temp.iterdir()) == []

@@ -23,6 +23,7 @@ class Desk:
         self._spec = spec
         self._queue: deque[Ticket] = deque()
         self._until: float | None = None
+        self._hurried = False
         self.running: Ticket | None = None
 
     @property
@@ -57,11 +58,13 @@ class Desk:
         for ticket in self._all():
             self.give_up(ticket, why, process, now)
 
-    def finish(self, ticket: Ticket, process: Process | None, now: float) -> None:
-        """Ask for an early end; one that has not begun is given up."""
+    def finish(self, ticket: Ticket, process: Process | None, now: float, within_s: float | None = None) -> None:
+        """Ask for an early end, `within_s` at most; one that has not begun is given up."""
         ticket.finishing = True
         if ticket is self.running and process is not None:
             process.send(Finish(ticket.id))
+            if within_s is not None:
+                self._until, self._hurried = now + within_s, True
         elif ticket in self._queue and not ticket.attempts:
             self.give_up(ticket, "it had not begun", process, now)
 
@@ -100,7 +103,7 @@ class Desk:
 
     def take_running(self) -> Ticket | None:
         """The running ticket, off the desk."""
-        ticket, self.running, self._until = self.running, None, None
+        ticket, self.running, self._until, self._hurried = self.running, None, None, False
         return ticket
 
     def put_back(self, ticket: Ticket) -> None:
@@ -109,10 +112,13 @@ class Desk:
 
     def over_time(self, now: float, *, still_sends: bool) -> str | None:
         """Why the running request must end, in words; None while it may go on."""
-        if self.running is None or self._until is None or now <= self._until + (LATE_S if still_sends else 0):
+        grace_s = LATE_S if still_sends and not self._hurried else 0.0
+        if self.running is None or self._until is None or now <= self._until + grace_s:
             return None
         if self.running.done():
             return "it did not let go of a cancelled request"
+        if self._hurried:
+            return "it did not come to an end in the time left to it"
         return f"no answer within {self._limit(self.running):g} seconds"
 
     def fail_all(self, error: Exception) -> None:

@@ -72,9 +72,9 @@ class Keeper:
         """The answer is not wanted any longer."""
         self.post(lambda: self._desk.give_up(ticket, "it was cancelled", self.current, time.monotonic()))
 
-    def finish(self, ticket: Ticket) -> None:
-        """The best that there is will do."""
-        self.post(lambda: self._desk.finish(ticket, self.current, time.monotonic()))
+    def finish(self, ticket: Ticket, within_s: float | None = None) -> None:
+        """The best that there is will do; `within_s` seconds, where they are given."""
+        self.post(lambda: self._desk.finish(ticket, self.current, time.monotonic(), within_s))
 
     @property
     def open(self) -> bool:

@@ -70,11 +70,14 @@ class Child:
         """The answer is not wanted any longer: an unanswered ticket raises Interrupted."""
         ticket.cancel()
 
-    def finish(self, ticket: Ticket) -> None:
-        """Ask for an early end: the handler sees `Context.finish_early` and answers with the best that there is."""
+    def finish(self, ticket: Ticket, within_s: float | None = None) -> None:
+        """Ask for an early end: the handler sees `Context.finish_early` and answers with the best that there is.
+
+        Without an answer `within_s`, the process is ended by force, and the ticket raises ChildDied.
+        """
         keeper = self._keeper
         if keeper is not None:
-            keeper.finish(ticket)
+            keeper.finish(ticket, within_s)
 
     def stop(self, wait_s: float = 2.0) -> None:
         """End the process, by force after 1.5 s; unanswered tickets raise Interrupted. Waits at most `wait_s`."""

@@ -32,9 +32,9 @@ class Work:
     child: Child
     ticket: Ticket
 
-    def stop(self) -> None:
-        """Learn no longer: compare and answer with the best so far."""
-        self.child.finish(self.ticket)
+    def stop(self, within_s: float | None = None) -> None:
+        """Learn no longer: compare and answer with the best so far; without an answer `within_s`, end by force."""
+        self.child.finish(self.ticket, within_s)
 
     def cancel(self) -> None:
         """Give it up: the ticket raises Interrupted, and no model comes of it."""

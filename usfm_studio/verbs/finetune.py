@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
@@ -13,13 +14,21 @@ from typing import Any
 
 from usfm_studio.document.annotation import State
 from usfm_studio.document.edit import SetChampion
-from usfm_studio.document.errors import Interrupted, NothingToLearn, ReadOnly, StudioError, WrongUsage
+from usfm_studio.document.errors import (
+    ChildDied,
+    Interrupted,
+    NothingToLearn,
+    OutOfMemory,
+    ReadOnly,
+    StudioError,
+    WrongUsage,
+)
 from usfm_studio.document.frame import Frame
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.snapshot import SnapshotWriter
 from usfm_studio.engine.trainer_client import TrainingOrder, Work, train
 from usfm_studio.project.project import Project
-from usfm_studio.verbs import data_folder, runs
+from usfm_studio.verbs import data_folder, early_end, runs
 from usfm_studio.verbs.export import collect
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.runs import InterruptedRun, discard, interrupted_runs
@@ -220,20 +229,37 @@ def _next_name(project: Project, exam: str) -> str:
 
 
 def _from_data(arguments: FinetuneArguments, house: House, end: float, running: Running) -> Steps[FinetuneResult]:
-    assert arguments.data is not None
-    data = arguments.data.absolute()
     _refuse_place(arguments.out)
     with scratch("run") as folder:
+        try:
+            return (yield from _in_folder(arguments, house, end, running, folder))
+        except (GeneratorExit, KeyboardInterrupt):  # broken off: there is time for the copy alone
+            if running.given_up or not early_end.has_model(folder):
+                raise
+            raise early_end.with_best(early_end.stopped(), folder, arguments.out) from None
+
+
+def _in_folder(
+    arguments: FinetuneArguments, house: House, end: float, running: Running, folder: Path
+) -> Steps[FinetuneResult]:
+    """The run in its folder, and its model at its place; the best so far where it ends early."""
+    assert arguments.data is not None
+    data = arguments.data.absolute()
+    failed: list[Failure] = []
+    try:
         yield Event("stage", {"stage": "reading"})
         failed = yield from data_folder.read(house, data, folder / runs.SNAPSHOT)
         options = {**arguments.options, "standalone": True}
         order = _order(arguments, house, folder, end, name=arguments.name or data.name, options=options)
-        try:
-            body = yield from _train(order, running)
-        except NothingToLearn as error:
-            raise data_folder.naming(failed, error) from error
+        body = yield from _train(order, running, wraps_up=True)
         out = arguments.out or Path(f"model-{str(body['model'])[:8]}")
         yield Apart(lambda: copy_model(Path(body["model_folder"]), out, replace=True))
+    except NothingToLearn as error:
+        raise data_folder.naming(failed, error) from error
+    except (Interrupted, ChildDied, OutOfMemory) as error:
+        if running.given_up:
+            raise
+        raise (yield Apart(partial(early_end.with_best, error, folder, arguments.out))) from error
     body["worst"] = [{k: v for k, v in row.items() if k not in ("new", "old")} for row in body.get("worst", [])]
     return _result(body, str(out), house.options.seed, failed)
 
@@ -276,13 +302,22 @@ def _time_left(end: float) -> float:
     return left
 
 
-def _train(order: TrainingOrder, running: Running) -> Steps[dict[str, Any]]:
-    """Run the worker to its answer. Left early, the worker is ended at once: its best model so far is on disk."""
+def _train(order: TrainingOrder, running: Running, *, wraps_up: bool = False) -> Steps[dict[str, Any]]:
+    """Run the worker to its answer. Left early, the worker is ended: its best model so far is on disk.
+
+    With `wraps_up`, an interrupted one is given a moment to write and to compare what it has.
+    """
     events: SimpleQueue[Event] = SimpleQueue()
     training = train(order, on_event=lambda body: events.put(Event(str(body.get("event", "note")), body)))
     running.training = training
     try:
         body: dict[str, Any] = yield Await(training.ticket, events)
+    except Interrupted:
+        wraps_up = wraps_up and not running.given_up
+        if wraps_up:
+            yield from early_end.wrapped_up(training)
+        training.child.kill(0.0 if wraps_up or running.given_up else 1.0)
+        raise
     except BaseException:
         training.child.kill(0.0 if running.given_up else 1.0)  # the window does not wait
         raise

@@ -35,6 +35,8 @@ from usfm_studio.engine.scoring import LabelledImage
 FILL_SHARE = 0.15
 KEEP_SHARE = 0.1
 KEEP_LEAST_S = 8.0
+KEEP_FIRST_S = 2.0
+"""So long after the first step there is a model on disk, whatever comes."""
 BEFORE_HOLDOUT = 0.75
 """A standalone run scores its model at this part of the learning and then learns on, from the holdout too."""
 PEEK_AT = (0.35, 0.7)
@@ -110,7 +112,7 @@ class Learner:
             self._fit(everyone, self.recipe.rates, end_s, seed=len(everyone))
         self._fit_labels(everyone)
 
-    def keep(self, net: MaskNet, findings: Findings | None = None) -> None:
+    def keep(self, net: MaskNet | None, findings: Findings | None = None) -> None:
         """Write the model as it stands, in one step."""
         card = card_of(self._as_it_is(), self.material.identity, findings)
         write_model(self.folder.model, card, net, self.learned.head, tuned=self.learned.tuned)
@@ -131,6 +133,8 @@ class Learner:
             self.fitter.begin_anew()
             if not self._fit(others, self.recipe.member_rates, until - frame_s * len(tested), seed=number):
                 break
+            if self.may_keep:  # before it answers for anyone: who stops it may not wait
+                self.keep(self.fitter.net)
             self.may_keep = False  # the next member is no better than this one until it is through
             members.append(on_cpu(self.fitter.net.decoder))
             learned.answers.extend(self._ask(tested))
@@ -149,6 +153,8 @@ class Learner:
 
     def _labels_alone(self) -> Learned:
         self._fit_labels(self.material.sides.train)
+        if self.learned.head is not None:
+            self.keep(None, Findings(temperature=self.temperature))
         crosswise = self.material.sides.kind == CROSS_FITTED
         if crosswise:
             self.learned.answers.labelled = self._left_out()
@@ -179,8 +185,7 @@ class Learner:
 
     def _keep_at_times(self, average: Average, stage: Stage) -> None:
         """Now and then, the average so far goes to disk; and in long runs the holdout is looked at, for the curve."""
-        self.talk.check_end()
-        pause = max(KEEP_LEAST_S, KEEP_SHARE * self.clock.seconds)
+        pause = max(KEEP_LEAST_S, KEEP_SHARE * self.clock.seconds) if self.kept_at >= 0 else KEEP_FIRST_S
         due = self.may_keep and self.clock.gone_s - max(self.kept_at, stage.begin_s) > pause
         peek = bool(self.peeks) and stage.progress >= self.peeks[0] and self.material.sides.kind == HELD_OUT
         if peek:
