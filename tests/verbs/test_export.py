@@ -1,12 +1,14 @@
 """Accepted work out and back in: every format whole or not at all, and what came from elsewhere matched by name."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.project.making import set_state
-from tests.verbs.making import COLUMNS, ROWS, a_project, by_hand, kinds, lent_out
-from usfm_studio.document.annotation import State
-from usfm_studio.document.edit import paint
+from tests.verbs.making import COLUMNS, ROWS, a_project, a_still, by_hand, kinds, lent_out
+from usfm_studio.document.annotation import Annotation, Decision, State
+from usfm_studio.document.edit import ReplaceSchema, SetAnnotation, paint
 from usfm_studio.document.errors import Interrupted, NotFound, Unreadable, WrongUsage
 from usfm_studio.document.mask import Mask
 from usfm_studio.document.schema import Schema, Segment
@@ -17,6 +19,7 @@ from usfm_studio.verbs.drive import drive
 from usfm_studio.verbs.export import ExportArguments, run
 from usfm_studio.verbs.import_files import ImportArguments
 from usfm_studio.verbs.import_files import run as import_files
+from usfm_studio.verbs.review import toggle_label
 
 
 def draw(project, frame, value=1, top=5):
@@ -145,6 +148,68 @@ def test_what_fits_no_frame_is_named(filled, tmp_path):
     assert sorted(failure.path.rpartition("/")[2] for failure in result.failed) == ["im0002.png", "stranger.png"]
 
 
+def labels_file(folder, *rows):
+    folder.mkdir(exist_ok=True)
+    (folder / "labels.csv").write_text("\n".join(["file,label", *rows]) + "\n")
+    return folder / "labels.csv"
+
+
+@pytest.fixture
+def labelled(houses, tmp_path):
+    """Three breast images: a person called the first one benign, the second one comes labelled by an import."""
+    house = houses(a_project(tmp_path / "p"))
+    for number in (1, 2, 3):
+        a_still(tmp_path / "images", number, exam="BREAST")
+    drive(import_files(ImportArguments(paths=(str(tmp_path / "images"),)), house))
+    house.project.apply(toggle_label(house.project, house.project.frames()[0].id, "benign"))
+    bring_back(house, "csv", labels_file(tmp_path / "first", "im0002.dcm,benign"))
+    return house
+
+
+def labels_of(house):
+    return [house.project.annotation(frame.id).labels for frame in house.project.frames()]
+
+
+def test_two_labels_that_exclude_each_other_do_not_come_in_and_are_named(labelled, tmp_path):
+    rows = ("im0003.dcm,benign", "im0003.dcm,malignant", "im0002.dcm,malignant")
+    result = bring_back(labelled, "csv", labels_file(tmp_path / "in", *rows))
+    assert labels_of(labelled) == [("benign",), ("malignant",), ()]
+    assert labelled.project.annotation(labelled.project.frames()[2].id).state is State.TODO
+    assert result.annotated == 1
+    (failure,) = result.failed
+    assert failure.path.endswith("im0003.dcm")
+    assert "im0003.dcm: it comes with 2 labels (benign, malignant), and only one can be right" in failure.error
+
+
+def test_a_label_that_contradicts_a_person_s_does_not_come_in_and_is_named(labelled, tmp_path):
+    rows = ("im0001.dcm,malignant", "im0002.dcm,malignant", "im0003.dcm,malignant")
+    result = bring_back(labelled, "csv", labels_file(tmp_path / "in", *rows))
+    assert labels_of(labelled) == [("benign",), ("malignant",), ("malignant",)]
+    assert result.annotated == 2
+    (failure,) = result.failed
+    assert "im0001.dcm: a person has labelled it benign, and it comes as malignant" in failure.error
+    assert bring_back(labelled, "csv", labels_file(tmp_path / "in", "im0001.dcm,benign")).failed == []
+
+
+def test_a_label_that_was_accepted_is_a_person_s_word_too(labelled, tmp_path):
+    frame = labelled.project.frames()[2]
+    accepted = Annotation(state=State.DONE, labels=("benign",), decisions={"m:label:benign": Decision.ACCEPTED})
+    before = labelled.project.annotation(frame.id)
+    labelled.project.apply(SetAnnotation(name="Accept", frame=frame.id, before=before, after=accepted))
+    result = bring_back(labelled, "csv", labels_file(tmp_path / "in", "im0003.dcm,malignant"))
+    assert labels_of(labelled)[2] == ("benign",)
+    assert len(result.failed) == 1
+
+
+def test_where_labels_do_not_exclude_each_other_both_words_stand(labelled, tmp_path):
+    schema = labelled.project.schema
+    loose = replace(schema, exclusive_labels=False)
+    labelled.project.apply(ReplaceSchema(name="Loosen", before=schema, after=loose))
+    result = bring_back(labelled, "csv", labels_file(tmp_path / "in", "im0001.dcm,malignant"))
+    assert labels_of(labelled)[0] == ("benign", "malignant")
+    assert result.failed == []
+
+
 def test_thousands_of_frames_come_in_as_several_steps(worked, houses, tmp_path, monkeypatch):
     export(worked, "png", tmp_path / "out")
     monkeypatch.setattr(import_annotations, "STEP_TILES", 1)
@@ -170,8 +235,6 @@ def test_two_names_that_are_equal_make_one_clear_message(filled, tmp_path):
 
 
 def test_only_finished_frames_go_out_and_only_of_the_exam_asked_for(houses, tmp_path):
-    from tests.verbs.making import a_still
-
     schema = Schema(
         segments=(Segment(value=1, name="Head", exam="HEAD"), Segment(value=2, name="Lesion", exam="BREAST"))
     )
