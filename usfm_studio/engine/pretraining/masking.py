@@ -209,9 +209,10 @@ def _block_order_BG(random_BG: Tensor, keys_B: Tensor, grid_rc: tuple[int, int])
     device = keys_B.device
     shapes_S2 = torch.tensor(_block_shapes(grid_rc), device=device)
     shape_BT2 = shapes_S2[integers_BN(keys_B, _SHAPES, _RECTANGLES, len(shapes_S2))]
-    size_rc = torch.tensor(grid_rc, device=device)
-    corner_BN = integers_BN(keys_B, _CORNERS, 2 * _RECTANGLES, (size_rc - shape_BT2 + 1).flatten(1))
-    corner_BT2 = corner_BN.view(-1, _RECTANGLES, 2)
+    # They may hang over the grid's edges: else cells near them would be masked less often than others.
+    places_BT2 = torch.tensor(grid_rc, device=device) + shape_BT2 - 1
+    corner_BT2 = integers_BN(keys_B, _CORNERS, 2 * _RECTANGLES, places_BT2.flatten(1)).view_as(shape_BT2)
+    corner_BT2 = corner_BT2 - shape_BT2 + 1
     inside = [
         (along >= corner_BT2[..., axis, None]) & (along < (corner_BT2 + shape_BT2)[..., axis, None])
         for axis, along in enumerate(torch.arange(side, device=device) for side in grid_rc)

@@ -13,9 +13,8 @@ from torch.nn import functional
 
 from usfm_studio.engine.models.encoder import Encoder, Features
 
-FPN_WIDTH = 64
-FPN_STRIDE = 4
-"""The finest map that the FPN reads and the stride at which it works; pixels come from the shuffle."""
+FPN_WIDTH, FINE_WIDTH = 64, 16
+FINE_STRIDE = 2
 MIDDLE, SPREAD = 0.5, 0.5
 """y = MIDDLE + SPREAD * output: the inverse of the default encoder's normalisation, so y has the scale of x."""
 
@@ -59,19 +58,33 @@ class LinearRecovery(RecoveryDecoder):
 
 
 class PyramidRecovery(RecoveryDecoder):
-    """A small feature pyramid (Lin et al. 2017) down to stride 4, then each cell gives its 4x4 pixels."""
+    """A feature pyramid (Lin et al. 2017), 64 wide down to stride 4, 16 wide at stride 2; a cell gives its 2x2 pixels.
 
-    def __init__(self, channels: Mapping[int, int], width: int = FPN_WIDTH, stride: int = FPN_STRIDE) -> None:
+    The narrow last step recovers what 64 channels at stride 2 do for 0.4 of their time, and rings of the spectrum that
+    stride 4 cannot (docs/adr/0022). `channels` has a map at each stride from 2 to the coarsest.
+    """
+
+    def __init__(self, channels: Mapping[int, int]) -> None:
         super().__init__()
-        self.strides = sorted((s for s in channels if s >= stride), reverse=True)
-        self.lateral = nn.ModuleList(nn.Conv2d(channels[s], width, 1) for s in self.strides)
-        self.smooth = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True))
-        self.last = nn.Conv2d(width, stride * stride, 1)
+        self.strides = sorted((s for s in channels if s > FINE_STRIDE), reverse=True)
+        self.lateral = nn.ModuleList(nn.Conv2d(channels[s], FPN_WIDTH, 1) for s in self.strides)
+        self.smooth = nn.Sequential(nn.Conv2d(FPN_WIDTH, FPN_WIDTH, 3, padding=1), nn.ReLU(inplace=True))
+        self.narrow = nn.Conv2d(FPN_WIDTH, FINE_WIDTH, 1)
+        self.fine = nn.Conv2d(channels[FINE_STRIDE], FINE_WIDTH, 1)
+        self.join = nn.Sequential(
+            nn.ReLU(inplace=True), nn.Conv2d(FINE_WIDTH, FINE_WIDTH, 3, padding=1), nn.ReLU(inplace=True)
+        )
+        self.last = nn.Conv2d(FINE_WIDTH, FINE_STRIDE * FINE_STRIDE, 1)
 
     def forward(self, features: Features) -> Tensor:
         """(B, 1, H, W)."""
         laterals = [layer(features.maps[s]) for s, layer in zip(self.strides, self.lateral, strict=True)]
         y = laterals[0]
         for (coarse, fine), lateral in zip(pairwise(self.strides), laterals[1:], strict=True):
-            y = functional.interpolate(y, scale_factor=coarse // fine, mode="nearest") + lateral
-        return self._pixels(self.smooth(y))
+            y = _enlarged(y, coarse // fine) + lateral
+        y = _enlarged(self.narrow(self.smooth(y)), self.strides[-1] // FINE_STRIDE)
+        return self._pixels(self.join(y + self.fine(features.maps[FINE_STRIDE])))
+
+
+def _enlarged(x: Tensor, times: int) -> Tensor:
+    return functional.interpolate(x, scale_factor=times, mode="nearest")

@@ -32,6 +32,7 @@ KEPT = -1
 """The id of bins in no ring."""
 LOW_CYCLES = 64.0
 """Rings whose middle lies below this hold nearly all that can be recovered of ultrasound images."""
+_CORNER = math.sqrt(2)
 _HAIR = 1e-9
 """Bins that lie on an edge, but for rounding, must fall alike along rows and columns."""
 _BASE, _GROWTH, _WIDEST, _CIRCLE = 8, 0.25, 16, 16
@@ -87,11 +88,11 @@ def ring_edges(
     """The K + 1 rising edges in units of r; ring i holds the bins with edge i < r <= edge i + 1."""
     cycle = 2 / shorter
     if preset == "geometric":
-        edges = _geometric_edges(cycle, count, protect, math.sqrt(2) if corners else 1.0)
+        edges = _geometric_edges(cycle, count, protect, _CORNER if corners else 1.0)
     elif preset == "usfm":
         edges = _published_edges(shorter) * cycle
     else:
-        edges = np.array([0, _CIRCLE * cycle, math.sqrt(2)])
+        edges = np.array([0, _CIRCLE * cycle, _CORNER])
     if len(edges) < 3 or np.any(np.diff(edges) <= 0):
         raise WrongUsage("The image is too small for rings", f"its shorter side has {shorter} pixels", "Choose more.")
     return edges
@@ -111,6 +112,7 @@ def ring_table(
     blend = np.where(away < 0.5, 0.5 * (1 - np.sin(np.pi * away)), 0)
     others = np.where(radius - _HAIR > edges[nearest], nearest - 1, nearest)
     others[others >= len(edges) - 1] = KEPT
+    blend[(nearest == len(edges) - 1) & (edges[-1] == _CORNER)] = 0  # nothing lies beyond to blend with
     others[0, 0], blend[0, 0] = KEPT, 0
     low = np.sqrt(edges[:-1] * edges[1:]) * shorter / 2 < LOW_CYCLES
     return RingTable(*(torch.from_numpy(a) for a in (ids, others.astype(np.int64), blend.astype(np.float32), low)))
