@@ -11,7 +11,6 @@ CLS to patch, patch to CLS, CLS to CLS. L = h w.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -74,26 +73,11 @@ def _along(window: int, grid: int) -> Tensor:
     source, target = 2 * window - 1, 2 * grid - 1
     rows_ijk = torch.eye(source)[:, None, :].expand(-1, source, -1)
     tables = torch.cat([rows_ijk.reshape(source * source, source), torch.zeros(EXTRA, source)])
-    if source == target:  # timm's filter would give the table back; asked for one column more, it shows its rule
-        return _rule_of_equal_sides(tables, window)
-    shape = (target * target + EXTRA, source)
-    resized = _quietly(resize_rel_pos_bias_table, tables, (grid, grid), shape, (window, window))
-    return resized[:-EXTRA].view(target, target, source)[:, target // 2].contiguous()
-
-
-def _rule_of_equal_sides(tables: Tensor, window: int) -> Tensor:
-    """Rows of a table whose columns alone change: timm moves them too, by its shortest step of 1.01."""
-    from timm.layers import resize_rel_pos_bias_table
-
-    source = 2 * window - 1
-    wider = source + 2
-    shape = (source * wider + EXTRA, source)
-    resized = _quietly(resize_rel_pos_bias_table, tables, (window, window + 1), shape, (window, window))
-    return resized[:-EXTRA].view(source, wider, source)[:, wider // 2].contiguous()
-
-
-def _quietly(resize: Callable[..., Tensor], tables: Tensor, grid_rc: tuple[int, int], *rest: tuple[int, ...]) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its meshgrid
-        shape, window_rc = rest
-        return resize(tables, grid_rc, shape, old_window_size=window_rc)
+        # one column is enough, since the tables are constant along rows; it also lets timm move rows as it does
+        # where columns alone change
+        resized = resize_rel_pos_bias_table(
+            tables, (grid, 1), (target + EXTRA, source), old_window_size=(window, window)
+        )  # fmt: skip
+    return resized[:-EXTRA].view(target, source).contiguous()
