@@ -1,7 +1,7 @@
 """The fine-tuning worker's main: one child, one run (or one evaluation) at a time, at the lowest priority.
 
-Started as `python -m usfm_studio.engine.worker` by the process kit. Requests: `train` (a `TrainingOrder`) and
-`evaluate`. Progress carries events. SIGTERM ends a run within seconds, its best model on disk.
+Started as `python -m usfm_studio.engine.worker` by the process kit. Requests: `train` (a `TrainingOrder`),
+`evaluate` and `probe`. Progress carries events. SIGTERM ends a run within seconds, its best model on disk.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from usfm_studio.engine.device import choose_device
 from usfm_studio.engine.learning.evaluation import evaluate
 from usfm_studio.engine.learning.holdout import chosen_subjects
 from usfm_studio.engine.learning.run import fine_tune
+from usfm_studio.engine.probing.request import probe
 from usfm_studio.engine.training_order import TrainingOrder
 
 ENDED = threading.Event()
@@ -67,10 +68,15 @@ def score(body: dict[str, Any], context: Context) -> dict[str, Any]:
     return evaluate(Path(order.model), snapshot, subjects, device=device, check=check).to_json()
 
 
+def look(body: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Probe an encoder; see `probing.request.probe`."""
+    return probe(body, context, ENDED.is_set)
+
+
 def main() -> int:
     """Answer until the parent says goodbye."""
     signal.signal(signal.SIGTERM, lambda _signal, _frame: ENDED.set())
-    return serve({"train": train, "evaluate": score})
+    return serve({"train": train, "evaluate": score, "probe": look})
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
-"""Candidates, in units of the mean variance of a feature."""
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+"""Candidates, in units of a feature's mean variance. The squared error would take stronger ones, which mark less."""
 USUAL_PENALTY = 1e-2
 SHIFTS = tuple(round(-0.3 + 0.05 * n, 2) for n in range(19))
 """Candidates for what the background's answer is raised by."""
