@@ -13,6 +13,7 @@ from tests.imaging.making import a_dataset, a_file
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.schema import Label, Schema, Segment
 from usfm_studio.document.values_json import card_to
+from usfm_studio.engine.models.catalogue import read_card, shipped_encoder
 from usfm_studio.imaging.pictures import png_bytes
 from usfm_studio.project.project import Project
 from usfm_studio.verbs.drive import drive
@@ -21,6 +22,7 @@ from usfm_studio.verbs.import_files import ImportArguments
 from usfm_studio.verbs.import_files import run as import_files
 from usfm_studio.verbs.steps import Apart, Await, Event
 
+ENCODER = read_card(shipped_encoder()).digest
 LONG = 90
 """Seconds that no wait of a healthy run comes near."""
 ROWS, COLUMNS = 30, 50
@@ -64,7 +66,7 @@ def a_shelf_model(folder: Path, weights: bytes = b"weights", **card) -> Path:
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(weights)
     values = {
-        "name": "Head v1", "task": "segmentation", "encoder": "usfm_lite0", "encoder_digest": "e" * 64,
+        "name": "Head v1", "task": "segmentation", "encoder": "usfm_lite0", "encoder_digest": ENCODER,
         "segments": {1: "Head"},
     }  # fmt: skip
     body = ModelCard(digest=hashlib.sha256(weights).hexdigest(), **{**values, **card})

@@ -1,5 +1,6 @@
 """The small verbs and the house: evaluate, project care, doctor, the sample; children end, projects close."""
 
+import json
 import os
 from pathlib import Path
 
@@ -8,12 +9,13 @@ import pytest
 from tests.verbs.making import a_data_folder, a_project, a_shelf_model, a_still, by_hand, kinds
 from usfm_studio.document.errors import BadModel, ChildDied, DiskFull, Interrupted, NotFound, Unsupported, WrongUsage
 from usfm_studio.project.project import Project
-from usfm_studio.verbs import care, doctor, evaluate
+from usfm_studio.verbs import care, doctor, evaluate, predict, propose
 from usfm_studio.verbs.drive import drive
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.sample import SampleArguments, open_sample, sample_schema
 from usfm_studio.verbs.sample import run as fill_sample
 from usfm_studio.verbs.shelf import read_card
+from usfm_studio.verbs.steps import Await
 
 
 @pytest.mark.usefixtures("fake_worker")
@@ -43,6 +45,66 @@ def test_where_nothing_is_left_to_score_it_is_said_what_was_left_out(houses, tmp
 def test_an_encoder_is_not_scored(houses, tmp_path):
     with pytest.raises(Unsupported, match="it is an encoder"):
         drive(evaluate.run(evaluate.EvaluateArguments(model="usfm_lite0", data=tmp_path), houses()))
+
+
+def damaged(folder):
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+
+
+def cardless(folder):
+    (folder / "card.json").unlink()
+
+
+def of_another_program(folder):
+    (folder / "card.json").write_text(json.dumps({"architectures": ["UNet"], "model_type": "unet"}))
+
+
+def swollen(folder):
+    (folder / "card.json").write_text(f'{{"notes": "{"x" * (1 << 20)}"}}')
+
+
+@pytest.mark.parametrize(
+    ("spoil", "card", "why"),
+    [
+        (damaged, {}, "wrong digest"),
+        (cardless, {}, "card.json is missing"),
+        (of_another_program, {}, "malformed"),
+        (swollen, {}, "larger than a card can be"),
+        (None, {"encoder_digest": "e" * 64}, "it needs the encoder eeeeeeee"),
+        (None, {"input_px": 10**6}, "its input size is 1000000"),
+    ],
+)
+def test_a_bad_model_is_refused_before_a_child_is_started(tmp_path, spoil, card, why):
+    house = a_project(tmp_path / "p")
+    house.leave()
+    model = a_shelf_model(tmp_path / "m", **card)
+    if spoil is not None:
+        spoil(model)
+    asked = (
+        evaluate.run(evaluate.EvaluateArguments(model=str(model), data=tmp_path), House()),
+        predict.run(predict.PredictArguments(model=str(model), inputs=(str(tmp_path),), out=tmp_path / "out"), House()),
+    )
+    for steps in asked:
+        with pytest.raises(BadModel, match=why):
+            drive(Refusing(steps).steps())
+    with House.at(tmp_path / "p") as opened, pytest.raises(BadModel, match=why):
+        drive(Refusing(propose.run(propose.ProposeArguments(model=str(model)), opened)).steps())
+    assert not (tmp_path / "out").exists()
+
+
+class Refusing:
+    """A verb that may wait for no child."""
+
+    def __init__(self, verb):
+        self.verb = verb
+
+    def steps(self):
+        reply = None
+        while True:
+            wish = self.verb.send(reply)
+            assert not isinstance(wish, Await)
+            reply = yield wish
 
 
 def test_a_card_that_no_reader_can_hold_is_malformed(tmp_path):

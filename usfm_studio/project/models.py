@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sqlite3
 import unicodedata
@@ -20,10 +21,11 @@ from usfm_studio.project.journal import Journal
 from usfm_studio.project.store import Store
 from usfm_studio.project.trouble import explained
 
+LOG = logging.getLogger(__name__)
 FOLDER = "models"
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
-CARD_MOST_BYTES = 16 << 20
+CARD_MOST_BYTES = 1 << 20
 PREFIX_LEAST = 8
 CHAMPION = "champion"
 
@@ -222,18 +224,31 @@ def read_card(folder: Path) -> ModelCard:
     what = f"The model in {folder.name} cannot be used"
     if not folder.is_dir():
         raise BadModel(what, "it is not a model folder", "A model is a folder with card.json and model.safetensors.")
+    card = card_in(folder)
     try:
-        with (folder / CARD).open("rb") as file:
-            body = json.loads(file.read(CARD_MOST_BYTES))
-        card = values_json.card_from(body)
         digest = files.digest_of(folder / WEIGHTS)
     except OSError as error:
-        raise BadModel(what, f"{CARD} or {WEIGHTS} is missing or unreadable", "Copy it again.") from error
-    except (ValueError, RecursionError) as error:
-        raise BadModel(what, f"its card is malformed: {error}", "Copy it again.") from error
+        raise BadModel(what, f"{WEIGHTS} is missing or unreadable", "Copy it again.") from error
     if digest != card.digest:
         raise BadModel(what, "its weights are not those that its card names (wrong digest)", "Copy it again.")
     return card
+
+
+def card_in(folder: Path) -> ModelCard:
+    """The card of a model folder, its weights not looked at. Raises BadModel."""
+    what = f"The model in {folder.name} cannot be used"
+    try:
+        with (folder / CARD).open("rb") as file:
+            content = file.read(CARD_MOST_BYTES + 1)
+    except OSError as error:
+        raise BadModel(what, f"{CARD} is missing or unreadable", "Copy it again.") from error
+    if len(content) > CARD_MOST_BYTES:
+        raise BadModel(what, "its card is larger than a card can be", "Copy it again.")
+    try:
+        return values_json.card_from(json.loads(content))
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        LOG.warning("malformed model card", exc_info=error)
+        raise BadModel(what, f"its card ({CARD}) is malformed", "Copy it again.") from error
 
 
 def read_shelf(connection: sqlite3.Connection) -> list[Shelved]:

@@ -13,8 +13,8 @@ from usfm_studio.verbs import data_folder
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.runs import SNAPSHOT
 from usfm_studio.verbs.scratch import scratch
-from usfm_studio.verbs.shelf import read_card, resolve_model
-from usfm_studio.verbs.steps import Event, Failure, Steps, answer, progress
+from usfm_studio.verbs.shelf import resolve_model, usable_card
+from usfm_studio.verbs.steps import Apart, Event, Failure, Steps, answer, progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class EvaluateResult:
 def run(arguments: EvaluateArguments, house: House) -> Steps[EvaluateResult]:
     """Read the folder, predict each image and score it at its native size."""
     model = resolve_model(arguments.model, house.opened)
-    if read_card(model).task == "encoder":
+    if (yield Apart(lambda: usable_card(model))).task == "encoder":
         raise Unsupported("This model predicts nothing", "it is an encoder", "Name a model made by fine-tuning.")
     with scratch("evaluate") as folder:
         failed = yield from data_folder.read(house, arguments.data, folder / SNAPSHOT)

@@ -21,8 +21,8 @@ from usfm_studio.verbs.info import describe
 from usfm_studio.verbs.paths import images_of
 from usfm_studio.verbs.propose import ask
 from usfm_studio.verbs.scratch import sweep_beside
-from usfm_studio.verbs.shelf import read_card, resolve_model
-from usfm_studio.verbs.steps import Event, Failure, Steps, answer, progress
+from usfm_studio.verbs.shelf import resolve_model, usable_card
+from usfm_studio.verbs.steps import Apart, Event, Failure, Steps, answer, progress
 
 BATCH = 4
 LONGEST_NAME = 255
@@ -75,7 +75,7 @@ class _Job:
 def run(arguments: PredictArguments, house: House) -> Steps[PredictResult]:
     """Read, predict and write, a few frames at a time."""
     model = resolve_model(arguments.model, house.opened)
-    card = read_card(model)
+    card: ModelCard = yield Apart(lambda: usable_card(model))
     kind = _kind(arguments.kind, card)
     _refuse_file(arguments.out)
     for name in WRITTEN:

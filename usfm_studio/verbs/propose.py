@@ -24,7 +24,7 @@ from usfm_studio.project.project import Project
 from usfm_studio.verbs import pixels
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.review import untouched
-from usfm_studio.verbs.shelf import model_for, read_card, resolve_model
+from usfm_studio.verbs.shelf import model_for, read_card, resolve_model, usable_card
 from usfm_studio.verbs.steps import Apart, Failure, Steps, answer, applied, progress
 
 BATCH = 4
@@ -66,7 +66,10 @@ def run(arguments: ProposeArguments, house: House) -> Steps[ProposeResult]:
     after the others have their proposals.
     """
     began = monotonic()
-    jobs = _jobs(arguments, house.project)
+    chosen = _chosen(arguments, house.project)
+    if chosen is not None:
+        yield Apart(partial(usable_card, chosen))  # before the engine is up
+    jobs = _jobs(arguments, house.project, chosen)
     batches = list(_batches(jobs))
     total, done, looked_at = sum(len(frames) for _, frames in batches), 0, 0
     failed: list[tuple[Frame, StudioError]] = []
@@ -85,10 +88,13 @@ def run(arguments: ProposeArguments, house: House) -> Steps[ProposeResult]:
     )
 
 
-def _jobs(arguments: ProposeArguments, project: Project) -> dict[Path, list[Frame]]:
+def _chosen(arguments: ProposeArguments, project: Project) -> Path | None:
+    """The model that was named; None where each exam's own proposes, the champion."""
+    return None if arguments.model in (None, CHAMPION) else resolve_model(arguments.model, project)
+
+
+def _jobs(arguments: ProposeArguments, project: Project, chosen: Path | None) -> dict[Path, list[Frame]]:
     """The frames that wait, by model. Raises NotFound where frames wait and no model is for them."""
-    named = arguments.model not in (None, CHAMPION)  # the champion is each exam's own
-    chosen = resolve_model(arguments.model, project) if named else None
     jobs: dict[Path, list[Frame]] = {}
     waiting = 0
     for frame in arguments.frames if arguments.frames is not None else project.frames():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,9 +9,10 @@ from usfm_studio.document.errors import BadModel, NotFound, WrongUsage
 from usfm_studio.document.frame import Instance
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.resources import resource
-from usfm_studio.document.values_json import card_from
-from usfm_studio.engine.models.catalogue import ENCODERS_KNOWN
+from usfm_studio.engine.models.blueprint import check_card
+from usfm_studio.engine.models.catalogue import ENCODERS_KNOWN, find_encoder
 from usfm_studio.project import files
+from usfm_studio.project.models import card_in
 from usfm_studio.project.models import read_card as checked_card
 from usfm_studio.project.project import Project
 from usfm_studio.project.trouble import explained
@@ -24,16 +24,27 @@ LEAST_DIGITS = 8
 def read_card(folder: Path) -> ModelCard:
     """The card of a model folder, its weights not looked at. Raises BadModel."""
     try:
-        return _card(folder, (folder / CARD).stat().st_mtime_ns)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BadModel(
-            f"The model {folder.name} cannot be used", "its card is missing or malformed", "Copy the model again."
-        ) from error
+        changed_ns = (folder / CARD).stat().st_mtime_ns
+    except OSError:
+        changed_ns = 0  # `card_in` says what is wrong
+    return _card(folder, changed_ns)
 
 
 @lru_cache(maxsize=256)
 def _card(folder: Path, _changed_ns: int) -> ModelCard:
-    return card_from(json.loads((folder / CARD).read_text("utf-8")))
+    return card_in(folder)
+
+
+def usable_card(folder: Path) -> ModelCard:
+    """The card of a model (or encoder) that is what its card says, as far as that can be told without loading it.
+
+    Raises BadModel: damaged, of a wrong digest, of another program, or without its encoder here.
+    """
+    card = checked_card(folder)
+    check_card(card)
+    if card.encoder_digest != card.digest and card.task != "encoder":
+        find_encoder(card.encoder_digest)
+    return card
 
 
 @lru_cache(maxsize=1)
