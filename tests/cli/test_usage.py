@@ -230,8 +230,9 @@ def test_a_project_of_a_newer_version_is_one_clear_message(tmp_path):
         assert "newer" in called.result["what"] + called.result["why"], words
         assert "pdate" in called.result["hint"], words
     checked = call("project", "check", tmp_path / "p", "--json")
-    assert checked.status == 0
+    assert checked.status == 3, "problems were found: a script can tell"
     assert not checked.result["ok"]
+    assert checked.result["problems"]
     assert (tmp_path / "p" / "project.db").read_bytes() == before
 
 

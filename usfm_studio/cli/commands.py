@@ -263,6 +263,8 @@ def export(call: Shared, project: Path, format_: str, out: Path, exam: str | Non
 def project(call: Shared, act: str, project: Path) -> int:
     """Check a project's files, mend or compact them; never destroys.
 
+    The exit status is 3 where problems are found (or left): they are listed in the result.
+
     Example: usfm-studio project check heads.usfm
     """
     from usfm_studio.verbs.care import CareArguments, run

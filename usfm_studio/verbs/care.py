@@ -38,6 +38,11 @@ class CareResult:
     problems: list[dict[str, Any]]
     done: list[str]
 
+    @property
+    def partial(self) -> bool:
+        """True where a problem was found (check) or is left (the others): exit status 3, its list in the result."""
+        return not self.ok
+
 
 def run(arguments: CareArguments, _house: House) -> Steps[CareResult]:
     """Look the project over, or mend it."""
