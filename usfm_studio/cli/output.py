@@ -6,11 +6,11 @@ import dataclasses
 import json
 import math
 import sys
-import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from usfm_studio.cli.signals import INTERRUPTED
+from usfm_studio.cli.terminal import one_line
 
 if TYPE_CHECKING:
     from usfm_studio.document.errors import StudioError
@@ -67,11 +67,6 @@ def tell_error(what: str, why: str, hint: str, status: int, *, as_json: bool) ->
     if as_json:
         print_line({"event": "error", "what": what, "why": why, "hint": hint, "status": status})
     return status
-
-
-def one_line(text: str) -> str:
-    """Text that may hold a stranger's words (a file's or a model's name), unable to move or colour the terminal."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in text)
 
 
 def _writes_unicode() -> bool:

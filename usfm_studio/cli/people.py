@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape as unmarked
 from rich.table import Table
 
-from usfm_studio.cli.output import one_line
+from usfm_studio.cli.terminal import one_line
 
 Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], str]]
