@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from enum import IntEnum
 
-from usfm_studio.document.errors import NotCalibrated
-
 
 class Unit(IntEnum):
     """Physical units of a region's axis (PS3.3 C.8.5.5.1.15); other codes count as NONE."""
@@ -118,11 +116,3 @@ def scale_at(
     if spacing_mm_xy is not None and not regions:
         return Scale(mm_per_px_xy=spacing_mm_xy, source="pixel spacing")
     return None
-
-
-def length_mm(scale: Scale | None, a_xy: tuple[float, float], b_xy: tuple[float, float]) -> float:
-    """Distance between two image points in mm. Raises NotCalibrated without a scale."""
-    if scale is None:
-        raise NotCalibrated("No length in millimetres here", "the image states no scale at this place")
-    sx, sy = scale.mm_per_px_xy
-    return math.hypot((a_xy[0] - b_xy[0]) * sx, (a_xy[1] - b_xy[1]) * sy)

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
-from torch import nn
 
 from usfm_studio.engine.models.label_head import LabelHead
 
@@ -87,11 +85,6 @@ def prior_loss(train_NC: Floats, tested_NC: Floats, *, exclusive: bool) -> Float
         return -(tested_NC * np.log(share / share.sum())).sum(1)
     losses: Floats = -(tested_NC * np.log(share) + (1 - tested_NC) * np.log1p(-share)).mean(1)
     return losses
-
-
-def copy_of(head: nn.Module) -> dict[str, Any]:
-    """The head's tensors, apart from it."""
-    return {name: value.clone() for name, value in head.state_dict().items()}
 
 
 def _compressed(z_ND: Floats) -> tuple[Floats, Floats]:

@@ -82,15 +82,6 @@ def material(order: TrainingOrder, parents: Sequence[str] = ()) -> Material:
     decisive = masked if recipe.masks else labelled
     sides = sides_of(decisive, order.trained_before, _carriers(snapshot, samples, recipe))
     sides = joined(sides, (s.subject for s in samples))
-    identity = Identity(
-        name=order.name,
-        exam=order.exam,
-        schema=snapshot.schema,
-        data_digest=snapshot.digest,
-        train_subjects=sides.train,
-        holdout_subjects=sides.tested if sides.kind == HELD_OUT else (),
-        parents=parents,
-    )
     return Material(
         snapshot=snapshot,
         samples=samples,
@@ -98,8 +89,21 @@ def material(order: TrainingOrder, parents: Sequence[str] = ()) -> Material:
         labelled=labelled,
         recipe=recipe,
         sides=sides,
-        identity=identity,
+        identity=_identity(order, snapshot, sides, parents),
         standalone=standalone,
+    )
+
+
+def _identity(order: TrainingOrder, snapshot: Snapshot, sides: Sides, parents: Sequence[str]) -> Identity:
+    """What the model's card will say beside the recipe."""
+    return Identity(
+        name=order.name,
+        exam=order.exam,
+        schema=snapshot.schema,
+        data_digest=snapshot.digest,
+        train_subjects=sides.train,
+        holdout_subjects=sides.tested if sides.kind == HELD_OUT else (),
+        parents=parents,
     )
 
 

@@ -70,11 +70,6 @@ class Pointer:
         self._turned = 0.0
 
     @property
-    def uses_tool(self) -> bool:
-        """True while the tool's button is down."""
-        return self._held == "tool"
-
-    @property
     def held(self) -> str:
         """What the button that is down does; empty when none is."""
         return self._held
