@@ -64,6 +64,11 @@ class Pretrainer:
                 self._ticket.exception(LAST_S)
         self._child.kill(0.5)
 
+    @property
+    def pid(self) -> int | None:
+        """Of the process at work."""
+        return self._child.pid
+
     def _hear(self, body: dict[str, Any]) -> None:
         if body.get("event") == LOST:
             self.lost = StudioError(str(body.get("what")), str(body.get("why")), str(body.get("hint")))

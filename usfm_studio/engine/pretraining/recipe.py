@@ -142,18 +142,12 @@ class PretrainRecipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 PRESETS: dict[str, Mapping[str, Any]] = {"mask": MASK_PRESETS, "loss": LOSS_PRESETS}
-MAY_CHANGE = (
-    "out",
-    "workers",
-    "compile",
-    "activation_checkpointing",
-    "log",
-    "keep",
-    "skips_most",
-    "batch",
-    "accumulate",
+MAY_CHANGE = frozenset(
+    "out data init probe log keep workers compile activation_checkpointing skips_most batch accumulate licence "
+    "attribution".split()
 )
-"""What `--resume` may find changed: it changes no number but by rounding. Batch and accumulation only together."""
+"""What `--resume` may find changed, since it changes no number but by rounding. The run looks by itself at the corpus,
+the starting weights and the images a step."""
 
 
 def find_recipe(name: str) -> Path:

@@ -39,8 +39,9 @@ def run_folder(recipe: PretrainRecipe, config: str) -> Path:
 def starting_encoder(recipe: PretrainRecipe) -> tuple[Encoder, Origin]:
     """The encoder with the weights of `init`, and where they come from. Raises NotFound, BadModel, WrongUsage."""
     if recipe.start == RANDOM:
-        torch.manual_seed(recipe.seed)
-        return build_encoder(recipe.encoder), Origin(card=None)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            return build_encoder(recipe.encoder), Origin(card=None)
     folder = Path(recipe.start)
     if not (folder / CARD).is_file():
         try:

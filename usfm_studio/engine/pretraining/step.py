@@ -17,10 +17,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 
 from usfm_studio.engine.device import HALF, Device
+from usfm_studio.engine.learning.quick import quicken
 from usfm_studio.engine.models.features import Encoder, Features
 from usfm_studio.engine.pretraining.batches import Batch, as_images
 from usfm_studio.engine.pretraining.draws import keys_B
@@ -40,15 +42,20 @@ class Abandoned(Exception):
 
 
 class Recovery(nn.Module):
-    """An encoder, the decoder that recovers images from its features, and a predictor of features where asked for."""
+    """An encoder, the decoder that recovers images from its features, and a predictor of features where asked for.
+
+    The latter two begin with weights that follow from the recipe's seed alone.
+    """
 
     def __init__(self, encoder: Encoder, recipe: PretrainRecipe) -> None:
         super().__init__()
         self.encoder = encoder
-        self.decoder = recovery_decoder(encoder)
         self.features: FeatureLoss | None = None
-        if recipe.loss.feature_weight > 0:
-            self.features = FeatureLoss(encoder.channels, recipe.loss.feature_stride)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            self.decoder = recovery_decoder(encoder)
+            if recipe.loss.feature_weight > 0:
+                self.features = FeatureLoss(encoder.channels, recipe.loss.feature_stride)
 
     def forward(
         self, x_B1NN: Tensor, teacher: Features | None = None, masked_B1NN: Tensor | None = None
@@ -103,6 +110,8 @@ class Step:
         self.layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
         self.average = copy.deepcopy(encoder).requires_grad_(False).eval().to(device.kind)
         self.average = self.average.to(memory_format=self.layout)
+        if device.is_cpu and device.precision == HALF and not recipe.compile:
+            quicken(encoder)
         self.model = Recovery(encoder, recipe).to(device.kind).to(memory_format=self.layout)
         self._set_mode()
         if recipe.activation_checkpointing:
@@ -111,7 +120,11 @@ class Step:
         self.loss = RecoveryLoss(recipe.loss, recipe.accumulate).to(device.kind)
         self.corruption = Corruption(recipe.mask)
         self._network = self._wrapped()
-        self._parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self._parameters = list(self.model.parameters())
+        self._averaged: tuple[list[Tensor], list[Tensor]] = [*self.average.parameters()], [*encoder.parameters()]
+        statistics = recipe.batch_norm == "train"
+        self._statistics: list[Tensor] = [*self.model.encoder.buffers()] if statistics else []
+        self._averaged_statistics: list[Tensor] = [*self.average.buffers()] if statistics else []
 
     def run(self, step: int, batches: Iterator[Batch], check: Callable[[Batch], None], measure: bool) -> Outcome:
         """Step number `step` (0 is the first) on the next `accumulate` batches.
@@ -191,9 +204,8 @@ class Step:
     @torch.no_grad()
     def _average_in(self, decay: float) -> None:
         """Exponential moving average of the encoder's weights; its statistics are copied."""
-        mine, others = list(self.average.parameters()), list(self.model.encoder.parameters())
-        torch._foreach_lerp_(mine, others, 1 - decay)
-        for held, current in zip(self.average.buffers(), self.model.encoder.buffers(), strict=True):
+        torch._foreach_lerp_(*self._averaged, 1 - decay)
+        for held, current in zip(self._averaged_statistics, self._statistics, strict=True):
             held.copy_(current)
 
     def _corrupted(self, step: int, x: Tensor, valid: Tensor, index_B: Tensor) -> Corrupted:
@@ -217,7 +229,7 @@ class Step:
         self.model.train()
         if self.recipe.batch_norm == "fixed":
             for module in self.model.encoder.modules():
-                if isinstance(module, nn.BatchNorm2d):
+                if isinstance(module, _BatchNorm):
                     module.eval()
 
     def _wrapped(self) -> nn.Module:
@@ -255,8 +267,7 @@ class Step:
         self.loss.load_state_dict(self.loss.state_dict())  # its count beside the buffers follows them
 
     def _changing(self) -> list[Tensor]:
-        statistics = list(self.model.encoder.buffers()) if self.recipe.batch_norm == "train" else []
-        return [*statistics, *self.loss.buffers()]
+        return [*self._statistics, *self.loss.buffers()]
 
 
 def _optimiser(model: Recovery, recipe: PretrainRecipe) -> torch.optim.AdamW:
@@ -307,7 +318,7 @@ def _once(block: nn.Module) -> tuple[AbstractContextManager[object], AbstractCon
 
 @contextmanager
 def _still(block: nn.Module) -> Iterator[None]:
-    norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [module for module in block.modules() if isinstance(module, _BatchNorm)]
     momenta = [module.momentum for module in norms]
     for module in norms:
         module.momentum = 0.0
