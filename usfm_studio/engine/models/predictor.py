@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,14 +19,18 @@ from torch import Tensor
 
 from usfm_studio.document.errors import OutOfMemory
 from usfm_studio.document.mask import Ids
-from usfm_studio.engine.device import Device, choose_device, cpu_device, is_out_of_memory
+from usfm_studio.engine.device import FULL, Device, choose_device, cpu_device, is_out_of_memory
 from usfm_studio.engine.models.checkpoint import LoadedModel
+from usfm_studio.engine.models.compiled import CannotCompile, CompiledDecoder, CompiledEncoder, GraphFailed
 from usfm_studio.engine.models.components import cleaned, soft_dice
 from usfm_studio.engine.models.embeddings import EmbeddingCache, embedding_key, rounded
 from usfm_studio.engine.models.features import Features
 from usfm_studio.engine.models.fuse import Network, fused
 from usfm_studio.engine.models.label_head import summarise
 from usfm_studio.engine.models.placement import Placement, place
+
+LOG = logging.getLogger(__name__)
+EAGER = "torch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +62,25 @@ class Prepared:
 class Predictor:
     """A model made ready on a device; the model itself is left as it is.
 
-    Embeddings go through `embeddings`, if given. A frame that does not fit into an accelerator's memory is computed
-    on the CPU. Not for several threads at once.
+    Embeddings go through `embeddings`, if given. On a CPU the networks are compiled (`compile`), where that is
+    possible; a graph that fails is replaced by torch for good. A frame that does not fit into an accelerator's memory
+    is computed on the CPU. Not for several threads at once.
     """
 
     def __init__(
-        self, model: LoadedModel, device: Device | None = None, embeddings: EmbeddingCache | None = None
+        self,
+        model: LoadedModel,
+        device: Device | None = None,
+        embeddings: EmbeddingCache | None = None,
+        *,
+        compile: bool = True,
     ) -> None:
         self.card = model.card
         self.preparation = model.preparation
         self.device = device or choose_device("cpu")
         self.embeddings = embeddings
         self._model = model
+        self._compile = compile
         self._ready()
 
     def without_embeddings(self) -> Predictor:
@@ -98,6 +110,11 @@ class Predictor:
         x_CHW, placement = place(pixels, self.card.input_px, self.preparation.placement)
         return Prepared(x_CHW, placement, digest, pixels.shape)
 
+    def embed_all(self, frames: Sequence[Prepared]) -> Iterator[Features]:
+        """The features (B = 1) of each frame, in order; together where sizes and device allow."""
+        for batch in _batches(frames, self.device.batch):
+            yield from _singles(self.embed(batch))
+
     def embed(self, frames: Sequence[Prepared], flipped: bool = False) -> Features:
         """Features (float32, rounded to half) of frames of one size; from the cache where they are there."""
         keys = [self._key(frame, flipped) for frame in frames]
@@ -109,16 +126,44 @@ class Predictor:
             for i, one in zip(missing, _singles(fresh), strict=True):
                 found[i] = one
                 if self.embeddings is not None:
-                    self.embeddings.put(keys[i], one)
+                    self.embeddings.put(self._key(frames[i], flipped), one)  # by what computed it at last
         whole = [features for features in found if features is not None]
         maps = {stride: torch.cat([f.maps[stride] for f in whole]) for stride in whole[0].maps}
         return Features(maps, torch.cat([f.pooled_BD for f in whole])).map(self._to_device)
 
     def _ready(self) -> None:
+        """Choose what computes, once: a graph on a CPU, else torch."""
         model = self._model
-        self._encoder = self._at_work(model.encoder)
-        self._decoder = None if model.decoder is None else self._at_work(model.decoder)
         self._label_head = None if model.label_head is None else self._at_work(model.label_head)
+        self.engine = EAGER
+        self._encoder: Callable[[Tensor], Features]
+        self._decoder: Callable[[Features, Tensor], Tensor] | None
+        if self.device.is_cpu and self._compile:
+            try:
+                self._compiled()
+                return
+            except CannotCompile as reason:
+                LOG.info("%s runs in torch: %s", model.encoder.name, reason)
+        self._eager()
+
+    def _compiled(self) -> None:
+        """The encoder as a graph; the decoder too, except where bfloat16 products make torch the faster one."""
+        model, threads = self._model, self.device.threads
+        encoder = CompiledEncoder(model.encoder, threads)
+        if model.decoder is not None and self.device.precision == FULL:
+            self._decoder = CompiledDecoder(model.decoder, model.encoder, threads)
+        else:
+            self._decoder = None if model.decoder is None else self._at_work(model.decoder)
+        self._encoder, self.engine = encoder, encoder.engine
+
+    def _eager(self) -> None:
+        self.engine = EAGER
+        self._encoder = self._at_work(self._model.encoder)
+        self._decoder = None if self._model.decoder is None else self._at_work(self._model.decoder)
+
+    def _give_up_graphs(self, failure: GraphFailed) -> None:
+        LOG.warning("%s runs in torch from now on: %s", self._model.encoder.name, failure)
+        self._eager()
 
     def _at_work(self, network: Network) -> Network:
         return fused(network).to(torch.device(self.device.kind)).to(memory_format=torch.channels_last)
@@ -188,7 +233,11 @@ class Predictor:
     def _decode(self, features: Features, x_BCHW: Tensor) -> Tensor:
         assert self._decoder is not None
         with self.device.autocast():
-            logits = self._decoder(features, x_BCHW)
+            try:
+                logits = self._decoder(features, x_BCHW)
+            except GraphFailed as failure:
+                self._give_up_graphs(failure)
+                logits = self._decoder(features, x_BCHW)
         return torch.softmax(logits.float() / self.preparation.mask_temperature, 1)
 
     def _label(self, features: Features, p_BKHW: Tensor | None) -> Tensor | None:
@@ -200,15 +249,24 @@ class Predictor:
 
     @torch.inference_mode()
     def _encode(self, x_BCHW: Tensor) -> Features:
-        """In single precision: bfloat16 would save a third of the time, and move masks by 0.008 Dice on average."""
-        return rounded(self._encoder(x_BCHW.to(self.device.kind).contiguous(memory_format=torch.channels_last)))
+        """Maps, rounded to half. On a CPU in single precision: bfloat16 would move masks by 0.008 Dice on average."""
+        x_BCHW = x_BCHW.to(self.device.kind).contiguous(memory_format=torch.channels_last)
+        with self.device.autocast_encoder():
+            try:
+                return rounded(self._encoder(x_BCHW))
+            except GraphFailed as failure:
+                self._give_up_graphs(failure)
+                return rounded(self._encoder(x_BCHW))
 
     def _to_device(self, tensor: Tensor) -> Tensor:
+        """As the decoder takes it: torch's convolutions are faster with channels last, a graph has them first."""
         tensor = tensor.to(self.device.kind).float()
-        return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+        if tensor.ndim < 4 or isinstance(self._decoder, CompiledDecoder):
+            return tensor
+        return tensor.contiguous(memory_format=torch.channels_last)
 
     def _key(self, frame: Prepared, flipped: bool) -> str:
-        settings = self.card.input_px, self.preparation.placement, flipped
+        settings = self.card.input_px, self.preparation.placement, flipped, self.engine, self.device.encoder_precision
         return embedding_key(frame.digest, frame.shape, self.card.encoder_digest, *settings)
 
 
