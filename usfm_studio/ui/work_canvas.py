@@ -206,7 +206,7 @@ class WorkCanvas:
 
     def reset_levels(self) -> None:
         """Window and level as the file has them."""
-        self.view.reset_window_level()
+        self.view.levels.reset()
 
     def auto_levels(self) -> None:
         """Window and level from what is in view."""
@@ -215,7 +215,7 @@ class WorkCanvas:
     def set_inverted(self, on: bool) -> None:
         """Black for white."""
         self.link.inverted = on
-        self.view.set_inverted(on)
+        self.view.levels.set_inverted(on)
         self.link.view_changed.emit()
 
     def toggle_inverted(self) -> None:

@@ -123,10 +123,10 @@ class TestMouse:
         canvas = make_canvas()
         menus = heard(canvas.context_menu)
         Mouse(canvas).drag(QPoint(300, 200), QPoint(310, 200), QPoint(200, 200), button=Mouse.RIGHT)
-        assert canvas.window_level.window < 200
-        assert canvas.window_level.level == pytest.approx(127.5)
+        assert canvas.levels.window.window < 200
+        assert canvas.levels.window.level == pytest.approx(127.5)
         Mouse(canvas).drag(QPoint(300, 200), QPoint(300, 190), QPoint(300, 100), button=Mouse.RIGHT)
-        assert canvas.window_level.level > 150
+        assert canvas.levels.window.level > 150
         assert menus == []
 
     def test_a_right_click_without_movement_asks_for_the_menu(self, make_canvas):
@@ -136,7 +136,7 @@ class TestMouse:
         ((at, image_xy),) = menus
         assert at == canvas.mapToGlobal(QPoint(300, 200))
         assert image_xy == pytest.approx(canvas.view_to_image(QPointF(300.5, 200.5)))
-        assert canvas.window_level.window == 255
+        assert canvas.levels.window.window == 255
 
     def test_another_button_during_a_stroke_changes_nothing(self, make_canvas):
         canvas = make_canvas()

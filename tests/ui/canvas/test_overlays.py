@@ -308,7 +308,7 @@ class TestPicture:
         canvas = make_canvas(np.full(SHAPE, 100, np.uint8))
         canvas.set_texts_visible(False)
         for shown, grey in ((WindowLevel(window=100, level=100), 128), (WindowLevel(window=20, level=50), 255)):
-            canvas.set_window_level(shown)
+            canvas.levels.set_window(shown)
             assert greys(canvas.grab().toImage())[250, 350] == grey
 
     def test_twelve_bit_pixels_show_their_whole_range(self, make_canvas):
@@ -330,22 +330,22 @@ class TestPicture:
 
     def test_window_and_level_stay_within_a_loop_and_not_beyond(self, make_canvas):
         canvas = make_canvas(key=FrameId("a" * 64, 0))
-        canvas.set_window_level(WindowLevel(window=80, level=60))
+        canvas.levels.set_window(WindowLevel(window=80, level=60))
         canvas.show_frame(a_frame(seed=3), FrameId("a" * 64, 1))
-        assert canvas.window_level.window == 80
+        assert canvas.levels.window.window == 80
         canvas.show_frame(a_frame(seed=3), FrameId("d" * 64, 0))
-        assert canvas.window_level == WindowLevel()
+        assert canvas.levels.window == WindowLevel()
 
     def test_auto_window_spreads_the_values_that_occur(self, make_canvas):
         canvas = make_canvas(a_frame())
         canvas.auto_window_level()
-        assert 35 <= canvas.window_level.window <= 42
-        assert canvas.window_level.level == pytest.approx(39.5, abs=2)
+        assert 35 <= canvas.levels.window.window <= 42
+        assert canvas.levels.window.level == pytest.approx(39.5, abs=2)
 
     def test_inverted_black_is_white(self, make_canvas):
         canvas = make_canvas(np.zeros(SHAPE, np.uint8))
         canvas.set_texts_visible(False)
-        canvas.set_inverted(True)
+        canvas.levels.set_inverted(True)
         assert greys(canvas.grab().toImage())[250, 350] == 255
 
     def test_a_large_picture_made_small_is_averaged_and_not_picked(self, make_canvas):

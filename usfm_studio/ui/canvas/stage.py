@@ -22,10 +22,9 @@ from usfm_studio.ui.shell import theme
 
 @dataclass(slots=True)
 class Stage:
-    """Holds what is shown; `stale` tells what to repaint, `paint` repaints it."""
+    """Holds what is shown; `stale` tells what to repaint, `refresh` makes it, `paint` repaints it."""
 
     picture: Picture | None = None
-    shown: Shown = field(default_factory=Shown)
     picture_layer: PictureLayer = field(default_factory=PictureLayer)
     accepted: SegmentLayer = field(default_factory=lambda: SegmentLayer(proposed=False))
     proposed: SegmentLayer = field(default_factory=lambda: SegmentLayer(proposed=True))
@@ -61,12 +60,11 @@ class Stage:
         return Overlay.PEEK if self.peeking else self.overlay
 
     def update_looks(self) -> None:
-        """Take overlay mode, opacity and the theme's outline width over into the layers."""
+        """Take overlay mode, opacity and the theme's outline width over into the layers of segments."""
         width = theme.tokens().outline_px
         for layer in (self.accepted, self.proposed):
             layer.set_look(replace(layer.look, overlay=self.drawn, outline_px=width))
             layer.opacity = self.opacity * (self.arrival if layer is self.proposed else 1.0)
-        self.shown = replace(self.shown, background=theme.tokens().canvas)
 
     def stale(self, grid: Grid) -> QRegion:
         """The part of the view that changed masks will change."""
@@ -77,12 +75,15 @@ class Stage:
                 region = region.united(to_view(rect, grid))
         return region
 
-    def paint(self, painter: QPainter, region: QRegion, grid: Grid) -> None:
-        """Everything in a region of the view, furniture last. The painter is in logical pixels of the view."""
+    def refresh(self, grid: Grid, shown: Shown) -> None:
+        """Bring the layers up to date."""
         self.update_looks()
-        self.picture_layer.refresh(self.picture, grid, self.shown)
+        self.picture_layer.refresh(self.picture, grid, replace(shown, background=theme.tokens().canvas))
         self.proposed.refresh(grid)
         self.accepted.refresh(grid)
+
+    def paint(self, painter: QPainter, region: QRegion, grid: Grid) -> None:
+        """Everything in a region of the view as it was refreshed, furniture last. The painter is in logical pixels."""
         bounds = QRectF(region.boundingRect())
         part = grid.covering((bounds.left(), bounds.top(), bounds.right(), bounds.bottom()))
         painter.save()

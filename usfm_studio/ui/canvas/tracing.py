@@ -54,13 +54,16 @@ class Tracer:
         """For each value that shows in a part of the view: its outlines there.
 
         Where the part cuts a segment, its outline runs along the cut, `reach` logical pixels outside. `fineness` is
-        how many device pixels a sample may cover. Where pixels show, the outlines follow their borders.
+        how many device pixels a sample may cover. Where pixels show, the outlines follow their borders. A part that
+        holds the whole frame gets what is kept of it.
         """
         step, pitch = _sampling(grid, fineness)
         margin = reach + _EASE_MARGIN * pitch / grid.ratio
         grown = (rect[0] - margin, rect[1] - margin, rect[2] + margin, rect[3] + margin)
         smooth = min(grid.placement.scale_xy) < PIXELS_SHOW_FROM
         box = grid.placement.view_to_box(grown)
+        if smooth and _holds(box, segments.mask) and (fineness == 1.0 or self._keeps(segments, grid)):
+            return self.whole(grid, segments)
         return list(self._traced(segments, segments.drawn, box, step, smooth, pitch, grid))
 
     def whole(self, grid: Grid, segments: Segments) -> list[tuple[int, Loops]]:
@@ -78,6 +81,10 @@ class Tracer:
         found = [(value, self._kept[value, step]) for value in segments.drawn]
         return [(value, _in_view(loops, (0, 0), step, pitch, grid)) for value, loops in found if len(loops)]
 
+    def _keeps(self, segments: Segments, grid: Grid) -> bool:
+        step, _ = _sampling(grid, 1.0)
+        return self._kept_of is segments.mask and all((value, step) in self._kept for value in segments.drawn)
+
     def _traced(
         self, segments: Segments, values: list[int], box: Box, step: int, smooth: bool, pitch: float, grid: Grid
     ) -> Iterable[tuple[int, Loops]]:
@@ -88,6 +95,12 @@ class Tracer:
             loops = outline(ids == value, smooth)
             if len(loops):
                 yield value, _in_view(loops, corner, step, pitch, grid)
+
+
+def _holds(box: Box, mask: Mask) -> bool:
+    """Whether a box of the image holds all of it."""
+    rows, columns = mask.shape_rc
+    return box[0] <= 0 and box[1] <= 0 and box[2] >= columns and box[3] >= rows
 
 
 def _sampling(grid: Grid, fineness: float) -> tuple[int, float]:

@@ -18,9 +18,10 @@ from usfm_studio.ui.canvas.furniture import DepthScale
 from usfm_studio.ui.canvas.grid import grid_shift
 from usfm_studio.ui.canvas.hand import Hand
 from usfm_studio.ui.canvas.input import Input
+from usfm_studio.ui.canvas.levels import Levels
 from usfm_studio.ui.canvas.mark import PointerMark
 from usfm_studio.ui.canvas.navigation import Navigation
-from usfm_studio.ui.canvas.picture import Picture, WindowLevel
+from usfm_studio.ui.canvas.picture import Picture
 from usfm_studio.ui.canvas.stage import Stage
 from usfm_studio.ui.canvas.styles import Overlay, SegmentStyle, style_of
 from usfm_studio.ui.canvas.texts import CornerTexts
@@ -55,13 +56,7 @@ class CanvasView(QWidget):
     frame_step = Signal(int)
     context_menu = Signal(QPoint, object)
     """Global position and image point."""
-    window_level_changed = Signal(float, float)
-    zoom_changed = Signal(float)
-    """Device pixels per image pixel."""
-    placement_changed = Signal()
-    """The image lies elsewhere: what hangs on it (a floating bar, a linked view) follows."""
     brush_size_changed = Signal(float)
-    opacity_changed = Signal(float)
     hovered = Signal(object)
     """The image point under the pointer, or None."""
     gesture_changed = Signal(bool)
@@ -80,10 +75,11 @@ class CanvasView(QWidget):
         super().__init__(parent)
         self._key: FrameId | None = None
         self._scene_kept = Scene(frame=FrameId("", 0), mask=Mask.empty((1, 1)))
-        self._bits = 8
         self._wheel_steps = False
         self._just_shown = False  # a frame whose masks are still to come
-        self._told: tuple[bool, Hints, float] = (False, (), 0.0)
+        self._told: tuple[bool, Hints] = (False, ())
+        self.levels = Levels(self)
+        self.levels.changed.connect(self.update)
         self._stage = Stage()
         self._navigation = Navigation()
         self._mark = PointerMark()
@@ -122,9 +118,8 @@ class CanvasView(QWidget):
         if pixels is not None:
             shape = (pixels.shape[0], pixels.shape[1])
             self._navigation.show(shape, pixel_aspect)
-            self._bits = bits or (8 if pixels.dtype.itemsize == 1 else 16)
             if not same_file:
-                self.reset_window_level()
+                self.levels.begin(bits or (8 if pixels.dtype.itemsize == 1 else 16))
             if key != before or self._scene_kept.mask.shape_rc != shape:
                 self.set_masks(Mask.empty(shape), None, self._stage.styles)
             self._just_shown = key != before
@@ -183,7 +178,6 @@ class CanvasView(QWidget):
     def set_opacity(self, opacity: float) -> None:
         """Opacity of all overlays, 0.1 to 1."""
         self._stage.opacity = min(1.0, max(OPACITY_STEP, round(opacity, 2)))
-        self.opacity_changed.emit(self._stage.opacity)
         self.update()
 
     @property
@@ -191,33 +185,10 @@ class CanvasView(QWidget):
         """Opacity of all overlays."""
         return self._stage.opacity
 
-    # Window and level.
-
-    @property
-    def window_level(self) -> WindowLevel:
-        """What of the stored values is shown."""
-        return self._stage.shown.window
-
-    def set_window_level(self, shown: WindowLevel) -> None:
-        """Show other stored values."""
-        if shown != self._stage.shown.window:
-            self._stage.shown = replace(self._stage.shown, window=shown)
-            self.window_level_changed.emit(shown.window, shown.level)
-            self.update()
-
-    def reset_window_level(self) -> None:
-        """Show all values."""
-        self.set_window_level(WindowLevel.whole(self._bits))
-
     def auto_window_level(self) -> None:
         """Fit window and level to the values that occur."""
         if self._stage.picture is not None:
-            self.set_window_level(WindowLevel.of(self._stage.picture.pixels))
-
-    def set_inverted(self, on: bool) -> None:
-        """Show black as white."""
-        self._stage.shown = replace(self._stage.shown, inverted=on)
-        self.update()
+            self.levels.fit(self._stage.picture.pixels)
 
     # Where the image lies.
 
@@ -339,7 +310,7 @@ class CanvasView(QWidget):
 
     def shift_window(self, offset: QPointF) -> None:
         """Across: window; up: level."""
-        self.set_window_level(self.window_level.dragged((offset.x(), offset.y()), self._bits))
+        self.levels.shift(offset)
 
     def open_menu(self, global_at: QPoint, view: QPointF) -> None:
         """The context menu was asked for."""
@@ -414,21 +385,17 @@ class CanvasView(QWidget):
 
     def _tell(self) -> None:
         """Signals about the tool, each only when it has news."""
-        active, hints, _ = self._told
+        active, hints = self._told
         if self._hand.active != active:
             self.gesture_changed.emit(self._hand.active)
         if self.hints != hints:
             self.hints_changed.emit(self.hints)
-        self._told = (self._hand.active, self.hints, self._told[2])
+        self._told = (self._hand.active, self.hints)
         self._mark_moved()
 
     def _placed(self) -> None:
         """The image lies elsewhere, or another one is shown."""
         self._stage.tags_stale = True
-        if self.zoom != self._told[2]:
-            self._told = (*self._told[:2], self.zoom)
-            self.zoom_changed.emit(self.zoom)
-        self.placement_changed.emit()
         self._refresh()
 
     def _refresh(self) -> None:
@@ -449,7 +416,7 @@ class CanvasView(QWidget):
             self.update(self._settle().united(self._stage.stale(self._navigation.grid)))
 
     def _settle(self) -> QRegion:
-        shown = self.window_level
+        shown = self.levels.window
         line = f"W {shown.window:.0f}  L {shown.level:.0f} · {100 * self.zoom:.0f} %"
         view = QRectF(self.rect())
         return self._stage.settle(self._navigation.grid, view, self._navigation.margins, line, self._mark.at)
@@ -489,6 +456,7 @@ class CanvasView(QWidget):
         """Put the layers together where Qt asks."""
         self._measure()
         grid = self._navigation.grid
+        self._stage.refresh(grid, self.levels.shown)
         if not self._input.stroking:
             beyond = self._settle().subtracted(event.region())
             if not beyond.isEmpty():
