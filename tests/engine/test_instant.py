@@ -145,6 +145,21 @@ def test_saved_arrays_predict_the_same(tmp_path):
     assert np.allclose(first[1], second[1], atol=1e-5)
 
 
+def test_directions_found_one_by_one_end_as_those_of_all_frames_at_once():
+    """Frames come one by one, idle moments between them; then all the same frames at once."""
+    together, one_by_one = taught(8, px=96), InstantHead(the_encoder().channels, filters=False)
+    turned = []
+    for n in range(8):
+        pixels, ids = a_scene(n)
+        features, placement, _ = embedded(pixels, 96)
+        one_by_one.add(f"f{n}", f"s{n}", features, placement, ids)
+        one_by_one.solve()
+        turned.append(one_by_one.settle())
+    assert turned == [False] * 7 + [True]  # the first, second and fourth frame turn at once
+    assert torch.allclose(one_by_one.basis.turn_DP, together.basis.turn_DP, atol=1e-5)
+    assert torch.allclose(one_by_one.solution.weight_EK, together.solution.weight_EK, atol=1e-4)
+
+
 def test_an_empty_mask_teaches_that_there_may_be_nothing():
     head = InstantHead(the_encoder().channels, filters=False)
     pixels, ids = a_scene(0)

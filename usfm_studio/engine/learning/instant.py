@@ -9,7 +9,7 @@ responses and the place in the image; 2,000 cells a frame, half of them near a b
     probabilities = head.predict(features, placement, x_1HW)
 
 Everything is linear, so prediction turns each map into answers at its own stride and enlarges those. The directions are
-found anew when the frames have doubled, until there are 16; from then on only sums are kept of a frame's features.
+found anew when the frames have doubled (`settle`), until there are 16; from then on features in full are let go.
 
 Shapes: B = 1 frame, C channels of a map, D all channels, P directions, H, W the input, h, w its cells of 4 px, N rows.
 """
@@ -41,6 +41,8 @@ NEAR = 3.0
 """Cells from a boundary that count as near it."""
 BASIS_FRAMES = 16
 """From so many frames on the directions stay."""
+TURNED_AT_ONCE = 4
+"""Up to so many frames `solve` itself finds the directions anew; later they wait for `settle`."""
 PCA_ROWS = 400
 """Rows of a frame from which the directions are found."""
 LEAST_DEVIATION = 1e-3
@@ -143,9 +145,21 @@ class InstantHead:
         """Make the answer that follows from all frames so far. Raises ValueError where there are none."""
         if not self.frames:
             raise ValueError("there is nothing to learn from")
-        if self.basis is None or (self._raw and len(self._raw) >= 2 * self._based_on):
+        if self.basis is None or (self._has_doubled() and len(self._raw) <= TURNED_AT_ONCE):
             self._turn()
         self.solution = self._ridge.solve()
+
+    def settle(self) -> bool:
+        """Find the directions anew where the frames have doubled since; True where that was so. For an idle moment:
+        a third of a second of one core at most."""
+        if not self.frames or not self._has_doubled():
+            return False
+        self._turn()
+        self.solution = self._ridge.solve()
+        return True
+
+    def _has_doubled(self) -> bool:
+        return bool(self._raw) and len(self._raw) >= 2 * self._based_on
 
     def without(self, subject: str) -> Solution:
         """The solution had the subject never been seen: what it says of the subject's frames is honest.

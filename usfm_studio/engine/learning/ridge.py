@@ -22,7 +22,7 @@ USUAL_PENALTY = 1e-2
 SHIFTS = tuple(round(-0.3 + 0.05 * n, 2) for n in range(19))
 """Candidates for what the background's answer is raised by."""
 USUAL_SHIFT = 0.1
-MOST_LEFT_OUT = 48
+MOST_LEFT_OUT = 24
 """More subjects than these are left out in groups: the choice needs no more, and the time does not grow."""
 BACKGROUND = 0
 
