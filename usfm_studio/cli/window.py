@@ -49,7 +49,7 @@ def in_window(call: Shared, show: Callable[[], int], *, at_once: bool = False) -
 
         rung = Signal()
 
-        @Slot()  # type: ignore[untyped-decorator]
+        @Slot()
         def answer(self) -> None:
             QCoreApplication.exit(INTERRUPTED) if at_once else QCoreApplication.quit()
 

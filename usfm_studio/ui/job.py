@@ -12,6 +12,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
+from usfm_studio.document.disk_trouble import told
 from usfm_studio.document.errors import Interrupted, StudioError
 from usfm_studio.verbs.steps import Apart, Await, Event, Steps
 
@@ -186,7 +187,7 @@ def in_words(error: BaseException) -> StudioError:
     if isinstance(error, StudioError):
         return error
     if isinstance(error, OSError):
-        return StudioError("A file could not be used", error.strerror or type(error).__name__, "Try again.")
+        return told(error, otherwise="Try again.")
     if isinstance(error, MemoryError):
         return StudioError("There is too little memory for this", "", "Close other programs, then try again.")
     LOG.error("an unexpected error", exc_info=error)

@@ -129,6 +129,10 @@ class Navigation(QObject):
         """The current row, or -1."""
         return self._row_of.get(self.current.instance.digest, -1) if self.current else -1
 
+    def row_of(self, frame: FrameId) -> int:
+        """The row of a frame's file, or -1."""
+        return self._row_of.get(frame.source, -1)
+
     @property
     def pixels(self) -> NDArray[np.uint8] | NDArray[np.uint16] | None:
         """Pixels of the current frame, or None while they are being decoded."""
@@ -199,8 +203,8 @@ class Navigation(QObject):
 
     def place_of(self, frame: FrameId) -> str:
         """Where a frame is, in words; empty for a file that is not in the project any more."""
-        row = self._row_of.get(frame.source)
-        if row is None:
+        row = self.row_of(frame)
+        if row < 0:
             return ""
         many = self.items[row].instance.frames > 1
         return f"item {row + 1}, frame {frame.index + 1}" if many else f"item {row + 1}"

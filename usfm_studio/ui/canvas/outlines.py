@@ -102,7 +102,7 @@ def to_path(loops: Loops, kept: NDArray[np.bool_] | None = None) -> QPainterPath
     tail = np.array([0, 0], ">i4").tobytes()  # no open figure; odd-even
     path = QPainterPath()
     stream = QDataStream(QByteArray(head + elements.tobytes() + tail))
-    stream >> path  # type: ignore[operator]
+    stream >> path
     return path
 
 

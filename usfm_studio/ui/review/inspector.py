@@ -17,6 +17,7 @@ from usfm_studio.ui.review.standings import Standings
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell.controls import Rule, Tabs
 from usfm_studio.ui.shell.theme import colour
+from usfm_studio.ui.shell.tokens import IMAGE_FIRST_MS
 from usfm_studio.ui.worklist.thumbnails import Thumbnails
 
 TABS = ("Proposal", "Learn", "Models", "History")
@@ -90,7 +91,7 @@ class Inspector(QWidget):
 
     def _soon(self, *_: object) -> None:
         if not self._later.isActive() and self.isVisible():
-            self._later.start(PLAYING_MS if self._session.navigation.playing else 0)
+            self._later.start(PLAYING_MS if self._session.navigation.playing else IMAGE_FIRST_MS)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Be up to date when it comes into view."""

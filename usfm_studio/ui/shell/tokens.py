@@ -137,3 +137,5 @@ INSPECTOR_WIDE_FROM = 1920
 
 # Motion in milliseconds.
 HOVER_MS, SLIDE_MS, DRAWER_MS, FADE_MS = 80, 120, 160, 100
+IMAGE_FIRST_MS = 16
+"""What stands around the image follows a frame of the display later: the image need not wait for it."""

@@ -27,6 +27,7 @@ from usfm_studio.ui.shell.situation import situation_of
 from usfm_studio.ui.shell.statusline import StatusLine
 from usfm_studio.ui.shell.telling import Telling
 from usfm_studio.ui.shell.theme import apply_theme, set_motion
+from usfm_studio.ui.shell.tokens import IMAGE_FIRST_MS
 from usfm_studio.ui.shell.work_page import WorkPage
 from usfm_studio.ui.shell.work_room import WorkRoom
 from usfm_studio.ui.shell.zones import first_stop, next_zone
@@ -60,6 +61,7 @@ class Window(QWidget):
         self._made: dict[str, QWidget] = {}
         self._late = QTimer(self)
         self._late.setSingleShot(True)
+        self._late.setInterval(IMAGE_FIRST_MS)
         self._late.timeout.connect(self.refresh)
         self._lay_out()
         self._connect()
@@ -183,7 +185,7 @@ class Window(QWidget):
     def refresh_soon(self, _change: Change | None = None) -> None:
         """The same, once for a burst of news."""
         if not self._late.isActive():
-            self._late.start(0)
+            self._late.start()
 
     # --- settings ----------------------------------------------------------------------------------------------
 

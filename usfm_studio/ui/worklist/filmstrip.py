@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QFocusEvent,
     QHelpEvent,
@@ -17,6 +17,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from usfm_studio.document.frame import FrameId
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell import paint
 from usfm_studio.ui.shell.controls import IconButton
@@ -55,7 +56,7 @@ class Filmstrip(QWidget):
         session.current_changed.connect(self._on_current)
         session.opened.connect(self._follow)
         session.closed.connect(self._follow)
-        thumbnails.arrived.connect(lambda _frame: self.update())
+        thumbnails.arrived.connect(self._on_arrived)
         self._say()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -144,7 +145,15 @@ class Filmstrip(QWidget):
         suggested, self._suggested = self._suggested, self._session.navigation.suggested_row
         for row in {*rows, suggested, self._suggested} - {-1}:
             self.update(self.picture_rect(row).adjusted(-3, -3, 3, 3).toAlignedRect())
-        self.update(0, self.height() - LINE_FROM_BOTTOM - 4, self.width(), LINE_FROM_BOTTOM + 4)
+        self.update(self._line_rect())
+
+    def _on_arrived(self, frame: FrameId) -> None:
+        row = self._session.navigation.row_of(frame)
+        if row >= 0:
+            self.update(self.picture_rect(row).toAlignedRect())
+
+    def _line_rect(self) -> QRect:
+        return QRect(0, self.height() - LINE_FROM_BOTTOM - 4, self.width(), LINE_FROM_BOTTOM + 4)
 
     def _within(self, offset: float) -> float:
         return min(max(0.0, offset), max(0.0, self._length() - self._room))
@@ -258,7 +267,8 @@ class Filmstrip(QWidget):
             for row in range(first, last):
                 if event.region().intersects(self.picture_rect(row).adjusted(-3, -3, 3, 3).toAlignedRect()):
                     self._draw_item(painter, row)
-            self._draw_line(painter)
+            if event.region().intersects(self._line_rect()):
+                self._draw_line(painter)
         painter.end()
 
     def _draw_item(self, painter: QPainter, row: int) -> None:
@@ -285,10 +295,11 @@ class Filmstrip(QWidget):
         width = self._room / len(items)
         gap = 1.0 if width >= 3 else 0.0
         start = 0
+        inks = {state: colour(name) for state, name in LINE_INK.items()}
         for row in range(1, len(items) + 1):  # equal neighbours in one stroke where no gap parts them
             if gap or row == len(items) or items[row].state is not items[start].state:
                 room = QRectF(LEFT + start * width, top, max(1.0, (row - start) * width - gap), LINE)
-                painter.fillRect(room, colour(LINE_INK[items[start].state]))
+                painter.fillRect(room, inks[items[start].state])
                 start = row
         if here >= 0:
             painter.fillRect(QRectF(LEFT + here * width, top, max(2.0, width - gap), LINE), colour("text"))

@@ -107,7 +107,7 @@ class Choice(QComboBox):
         draw_icon(painter, "chevron-down", arrow, 16, colour("muted" if enabled else "disabled"))
         painter.end()
 
-    def enterEvent(self, event: QEvent) -> None:  # type: ignore[override]
+    def enterEvent(self, event: QEvent) -> None:
         """Light up."""
         self._fade.turn(True)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QObject, QRectF, QSize, QSizeF, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from usfm_studio.ui.shell import paint
@@ -146,6 +146,7 @@ class _Shadow(QWidget):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
+        self._kept: tuple[QSize, float, QColor, QPixmap] | None = None
 
     def follow(self, plate: QWidget) -> None:
         """Lie under a plate."""
@@ -155,8 +156,20 @@ class _Shadow(QWidget):
         self.stackUnder(plate)
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        """The soft edge, which is made once for a size: it is painted whenever the image under it is."""
+        ratio, ink = self.devicePixelRatioF(), colour("shadow")
+        if self._kept is None or self._kept[:3] != (self.size(), ratio, ink):
+            self._kept = (self.size(), ratio, ink, self._made(ratio))
+        painter = QPainter(self)
+        painter.drawPixmap(0, 0, self._kept[3])
+        painter.end()
+
+    def _made(self, ratio: float) -> QPixmap:
         """Rings of growing size, each adding a little: a soft edge without a blur."""
-        painter = paint.painter_on(self)
+        made = QPixmap((QSizeF(self.size()) * ratio).toSize())
+        made.setDevicePixelRatio(ratio)
+        made.fill(Qt.GlobalColor.transparent)
+        painter = paint.painter_on(made)
         rect = QRectF(self.rect())
         steps = 10
         for step in range(steps):
@@ -165,6 +178,7 @@ class _Shadow(QWidget):
             part = (step + 1) / steps
             paint.ground(painter, ring, RADIUS_CARD + self.SOFT - inset, paint.clear("shadow", 0.10 * part * part))
         painter.end()
+        return made
 
 
 class Plate(QWidget):
