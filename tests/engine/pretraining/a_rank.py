@@ -21,7 +21,7 @@ from usfm_studio.engine.pretraining.recipe import recipe_of
 from usfm_studio.engine.pretraining.starting import device_of, starting_encoder
 from usfm_studio.engine.pretraining.step import Step
 
-ranks.BEAT_S, ranks.LOST_S = 0.5, 8.0
+ranks.BEAT_S, ranks.LOST_S = 0.5, 25.0
 
 
 class Telling(Line):

@@ -54,7 +54,14 @@ def tensors(out):
     return (out / "encoder" / "model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("changes", [("batch_norm=train",), ("accumulate=2", "batch=1"), ("loss.feature_weight=0.5",)])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("batch_norm=train", "precision=auto"),
+        pytest.param(("accumulate=2", "batch=1"), marks=pytest.mark.slow),
+        pytest.param(("loss.feature_weight=0.5",), marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(tmp_path, corpus, changes):
     words = ("steps=4", "mask.fill=mix", *changes)
     a_run(corpus, tmp_path / "whole", *words)

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -187,7 +188,7 @@ def test_weight_decay_spares_vectors_and_tables(corpus):
 def test_rates_rise_then_fall():
     factors = [rate_factor(s, 100, 0.05, 0.01) for s in range(100)]
     assert 0 < factors[0] < factors[4] < factors[5] == 1
-    assert all(a >= b for a, b in zip(factors[5:], factors[6:], strict=False))
+    assert all(a >= b for a, b in pairwise(factors[5:]))
     assert factors[-1] == pytest.approx(0.01)
     assert rate_factor(0, 1, 0.0, 0.0) == 1
 

@@ -24,11 +24,12 @@ from torch.distributed.rendezvous import rendezvous
 from usfm_studio.document.errors import ChildDied, StudioError, WrongUsage
 
 BEAT_S = 3.0
-LOST_S = 30.0
+LOST_S = 40.0
 """A rank that has been silent for so long is lost: the others end."""
 WAIT_S = 3600.0
 """The longest that ranks wait for each other: one probes or writes, the others wait."""
-JOIN_S = 300.0
+JOIN_S = 900.0
+"""The first rank may read probing folders before it comes."""
 DEAD = "dead"
 _NETWORK_WORDS = ("gloo", "nccl", "connection", "socket", "broken pipe", "store", "peer")
 

@@ -142,10 +142,10 @@ class PretrainRecipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 PRESETS: dict[str, Mapping[str, Any]] = {"mask": MASK_PRESETS, "loss": LOSS_PRESETS}
-MAY_CHANGE = frozenset(
-    "out data init probe log keep workers compile activation_checkpointing skips_most batch accumulate licence "
-    "attribution".split()
-)
+MAY_CHANGE = frozenset({
+    "out", "data", "init", "probe", "log", "keep", "workers", "compile", "activation_checkpointing", "skips_most",
+    "batch", "accumulate", "licence", "attribution",
+})  # fmt: skip
 """What `--resume` may find changed, since it changes no number but by rounding. The run looks by itself at the corpus,
 the starting weights and the images a step."""
 

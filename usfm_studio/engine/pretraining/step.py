@@ -243,7 +243,7 @@ class Step:
             network = DistributedDataParallel(
                 self.model,
                 device_ids=ids,
-                broadcast_buffers=trains and self.device.is_cpu,
+                forward_sync_buffers=trains and self.device.is_cpu,
                 gradient_as_bucket_view=True,
             )
         return torch.compile(network) if self.recipe.compile else network  # type: ignore[return-value]
