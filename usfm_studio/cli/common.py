@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -104,6 +102,7 @@ def guarded(run: Callable[[], int], call: Shared) -> int:
     """The exit status of `run`; a StudioError becomes its message, anything else a short apology."""
     from usfm_studio.children import log
     from usfm_studio.cli.output import EXIT_FAILED, show_error
+    from usfm_studio.document.disk_trouble import told
     from usfm_studio.document.errors import Interrupted, StudioError
 
     log.configure("cli", None)
@@ -122,28 +121,13 @@ def guarded(run: Callable[[], int], call: Shared) -> int:
         error = known
         _show_trace(call)
     except OSError as failure:
-        error = from_os_error(failure)
+        error = told(failure)
         _show_trace(call)
     except Exception as failure:  # noqa: BLE001 - the last place: nobody sees a traceback who did not ask for it
         what, hint = "Something went wrong inside the program", "Run it again with --debug and report what it shows."
         error = StudioError(what, type(failure).__name__, hint)
         _show_trace(call)
     return show_error(error, as_json=call.as_json)
-
-
-def from_os_error(error: OSError) -> StudioError:
-    """The error of the operating system in our words."""
-    from usfm_studio.document.errors import DiskFull, NotFound, ReadOnly, StudioError
-
-    name = Path(str(error.filename or "")).name or "A file"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        hint = "Free some space and try again; nothing half-written was kept."
-        return DiskFull(f"{name} could not be written", "the disk is full", hint)
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return ReadOnly(f"{name} cannot be used", "you have no right to read or write it", "Choose another place.")
-    if error.errno == errno.ENOENT:
-        return NotFound(f"{name} is not there", "no such file or folder", "Check the name.")
-    return StudioError(f"{name} could not be used", (error.strerror or type(error).__name__).lower())
 
 
 def perform(call: Shared, house: House, steps: Steps[Any]) -> int:

@@ -1,20 +1,13 @@
-"""What the disk reports, in a clinician's words."""
+"""Writing in the reader: what the disk reports, in a clinician's words."""
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from usfm_studio.document.errors import DiskFull, StudioError
+from usfm_studio.document.disk_trouble import is_full, told
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-
-
-def is_full(error: OSError) -> bool:
-    """True where a drive, a quota or a size limit is used up."""
-    return error.errno in _FULL
+__all__ = ["is_full", "translated"]
 
 
 @contextmanager
@@ -23,9 +16,4 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if is_full(error):
-            hint = "Free some space and try again; nothing half-written was kept."
-            raise DiskFull(what, "no space is left on that drive", hint) from error
-        if error.errno in _DENIED:
-            raise StudioError(what, "that folder cannot be written to", "Choose another folder.") from error
-        raise StudioError(what, (error.strerror or "the drive does not answer").lower()) from error
+        raise told(error, what) from error
