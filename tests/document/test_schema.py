@@ -5,6 +5,7 @@ import pytest
 from usfm_studio.document.errors import WrongUsage
 from usfm_studio.document.frame import Instance
 from usfm_studio.document.schema import Label, Schema, Segment
+from usfm_studio.document.schema_file import schema_of
 
 
 def instance(body_part: str) -> Instance:
@@ -25,6 +26,24 @@ def test_entries_that_cannot_be_told_apart_are_refused_with_a_reason(entries):
     with pytest.raises(WrongUsage) as refused:
         Schema(**entries)
     assert refused.value.why
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('[[segments]]\nvalue = 1\nname = "a', "its end is not TOML"),
+        ("[[segments]]\nvalue 1", "line 2 is not TOML"),
+        ('[[segments]]\nvalue = "one"\nname = "a"', "a segment's value is 'one', not a whole number from 1 to 255"),
+        ('[[segments]]\nvalue = 1.5\nname = "a"', "a segment's value is '1.5', not a whole number from 1 to 255"),
+        ("[[segments]]\nvalue = 1", "an entry has no name"),
+        ("segments = 3", "segments and labels are not lists of entries"),
+        ('labels = ["benign"]', "segments and labels are not lists of entries"),
+    ],
+)
+def test_what_is_wrong_with_a_schema_file_is_said_in_a_person_s_words(text, why):
+    with pytest.raises(WrongUsage) as refused:
+        schema_of(text)
+    assert refused.value.why == why
 
 
 def test_a_new_segment_takes_the_lowest_free_value():

@@ -64,9 +64,9 @@ def test_a_schema_file_is_toml_that_others_read():
     ("text", "reason"),
     [
         ("[[segments", "not TOML"),
-        ("[[segments]]\nvalue = 1\n", "'name'"),
-        ('[[segments]]\nvalue = "x"\nname = "a"\n', "not as it should be"),
-        ("segments = 3\n", "not as it should be"),
+        ("[[segments]]\nvalue = 1\n", "has no name"),
+        ('[[segments]]\nvalue = "x"\nname = "a"\n', "not a whole number"),
+        ("segments = 3\n", "not lists of entries"),
         ('[[segments]]\nvalue = 1\nname = "a"\n[[segments]]\nvalue = 2\nname = "A"\n', "two entries"),
         ('[[segments]]\nvalue = 300\nname = "a"\n', "not 1 to 255"),
     ],

@@ -276,7 +276,7 @@ def test_a_broken_schema_or_table_is_named(tmp_path):
     with pytest.raises(WrongUsage, match="not TOML"):
         read("png", tmp_path, [], tmp_path / "out")
     (tmp_path / "schema.toml").write_text("[[segments]]\nvalue = 1\n")
-    with pytest.raises(WrongUsage, match="'name'"):
+    with pytest.raises(WrongUsage, match="an entry has no name"):
         read("png", tmp_path, [], tmp_path / "out")
     (tmp_path / "schema.toml").unlink()
     (tmp_path / "labels.csv").write_text("picture,label\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any
@@ -37,19 +38,33 @@ def schema_of(text: str) -> Schema:
             exclusive_labels=bool(body.get("exclusive_labels", True)),
         )
     except tomllib.TOMLDecodeError as error:
-        raise WrongUsage(_WHAT, f"it is not TOML: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise WrongUsage(_WHAT, f"an entry is not as it should be ({error})") from error
+        line = re.search(r"line (\d+)", str(error))
+        where = f"line {line[1]}" if line else "its end"
+        raise WrongUsage(_WHAT, f"{where} is not TOML") from error
+    except KeyError as error:
+        raise WrongUsage(_WHAT, f"an entry has no {error.args[0]}") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise WrongUsage(_WHAT, "segments and labels are not lists of entries") from error
 
 
 def _segment(item: Mapping[str, Any]) -> Segment:
     return Segment(
-        value=int(item["value"]),
+        value=_value(item["value"]),
         name=str(item["name"]),
         colour=str(item.get("colour", "")),
         exam=str(item.get("exam", "")),
         code=_code_of(item.get("code")),
     )
+
+
+def _value(stated: object) -> int:
+    """A segment's value. Raises WrongUsage for what is no whole number, quoted or not."""
+    try:
+        if isinstance(stated, (int, str)) and not isinstance(stated, bool):
+            return int(stated)
+    except ValueError:
+        pass
+    raise WrongUsage(_WHAT, f"a segment's value is {str(stated)[:40]!r}, not a whole number from 1 to 255")
 
 
 def _label(item: Mapping[str, Any]) -> Label:

@@ -60,7 +60,9 @@ class TrainingOrder:
         try:
             order: TrainingOrder = msgspec.convert(body, cls, dec_hook=_path)
         except msgspec.ValidationError as error:
-            raise WrongUsage("The fine-tuning cannot start", f"the request is wrong: {error}") from error
+            raise WrongUsage(
+                "The fine-tuning cannot start", "a setting is of another kind than it should be"
+            ) from error
         if order.budget_s <= 0:
             raise WrongUsage("The fine-tuning cannot start", "no time is left for it", "Give it some minutes.")
         return order

@@ -53,7 +53,7 @@ def score(body: dict[str, Any], context: Context) -> dict[str, Any]:
     try:
         order = msgspec.convert(body, EvaluationOrder)
     except msgspec.ValidationError as error:
-        raise WrongUsage("The evaluation cannot start", f"the request is wrong: {error}") from error
+        raise WrongUsage("The evaluation cannot start", "a setting is of another kind than it should be") from error
     snapshot = Snapshot.load(Path(order.snapshot))
     subjects = chosen_subjects(snapshot.samples, folds=order.folds, fold=order.fold, inside=True)
     total = sum(s.subject in set(subjects) for s in snapshot.samples)

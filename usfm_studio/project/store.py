@@ -5,6 +5,7 @@ Never open `project.db` as a file in a process that has it open here: closing th
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from usfm_studio.document.errors import Damaged, WrongVersion
 from usfm_studio.project import faults
 from usfm_studio.project.trouble import explained
 
+LOG = logging.getLogger(__name__)
 NAME = "project.db"
 FORMAT = 1
 APPLICATION = 0x5553464D  # "USFM"
@@ -207,4 +209,5 @@ def in_words(what: str) -> Iterator[None]:
     except (sqlite3.Error, OSError) as error:
         raise explained(error, what) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:  # a row whose columns are of another kind
-        raise Damaged(what, f"project.db is damaged ({error})", "Run `usfm-studio project repair` on it.") from error
+        LOG.error("a row that makes no sense", exc_info=error)
+        raise Damaged(what, "project.db is damaged", "Run `usfm-studio project repair` on it.") from error

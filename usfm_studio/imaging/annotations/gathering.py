@@ -63,8 +63,7 @@ class Gathering:
         try:
             yield
         except (ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
-            reason = f"an entry is missing ({error})" if isinstance(error, KeyError) else str(error)
-            self.failed.append({"path": shown, "error": str(Unreadable(f"Could not take over {name}", reason))})
+            self.failed.append({"path": shown, "error": str(Unreadable(f"Could not take over {name}", _reason(error)))})
         except OSError as error:
             if is_full(error):
                 raise DiskFull(f"Could not take over {name}", "no space is left for it", "Free some space.") from error
@@ -79,6 +78,15 @@ class Gathering:
             "schema": schema_to(self.schema) if self.schema is not None else None,
             "failed": self.failed,
         }
+
+
+def _reason(error: Exception) -> str:
+    """What was wrong with an entry; only a ValueError of ours was written for a person."""
+    if isinstance(error, KeyError):
+        return f"an entry is missing ({error.args[0]})"
+    if isinstance(error, MemoryError):
+        return "there is too little memory for it"
+    return str(error) if type(error) is ValueError else "its entry is not as this format has it"
 
 
 def read_text(path: Path) -> str:
