@@ -4,10 +4,10 @@
                                           [--data CORPUS]
 
 Per step, on the CPU and on a GPU where there is one: the bare pass of the encoder (mean of its maps), corruption, both
-losses with their way back to the recovered image, the decoder, and what the whole step takes; with a packed corpus also
-reading, decoding and cropping its images, in this process, where nothing hides it. All of it is measured in turns within
-one run on the same batches, and the median of the turns is shown: on the CPU in processor time, which hardly depends on
-neighbours, on a GPU in seconds of the clock. Products a second stand beside what a large matrix
+losses with their way back to the recovered image, the decoder, and what the whole step takes; with a packed corpus
+also reading, decoding and cropping its images, in this process, where nothing hides it. All of it is measured in turns
+within one run on the same batches, and the median of the turns is shown: on the CPU in processor time, which hardly
+depends on neighbours, on a GPU in seconds of the clock. Products a second stand beside what a large matrix
 product reaches on the same device.
 """
 
