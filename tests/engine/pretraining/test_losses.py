@@ -178,6 +178,15 @@ def test_one_branch_alone_costs_nothing_of_the_other():
     assert y.grad.isfinite().all()
 
 
+def test_a_picture_made_in_inference_does_not_stop_the_learning_after_it():
+    with torch.inference_mode():
+        a_batch(shape_rc=(39, 58))
+    x, valid, corrupted = a_batch(shape_rc=(39, 58))
+    y = torch.rand(x.shape, requires_grad=True)
+    RecoveryLoss(LOSS_PRESETS["usfm"])(y, x, corrupted, valid).total.backward()
+    assert y.grad.any()
+
+
 def test_half_precision_ends_before_the_spectrum():
     x, valid, corrupted = a_batch()
     y = torch.rand(x.shape, generator=generator(3)).bfloat16()
@@ -339,10 +348,10 @@ def test_features_can_be_learned_and_equal_ones_everywhere_earn_nothing():
     assert torch.allclose(loss(student, flat, masked), torch.ones(2), atol=1e-5)
     fit = student.map(lambda m: m.clone().requires_grad_())
     optimiser = torch.optim.Adam([*loss.parameters(), fit.maps[16]], 0.02)
-    before = float(loss(fit, teacher, masked).mean())
+    before = loss(fit, teacher, masked).mean().item()
     for _ in range(150):
         optimiser.zero_grad()
         loss(fit, teacher, masked).mean().backward()
         optimiser.step()
     assert before > 0.7
-    assert float(loss(fit, teacher, masked).mean()) < 0.1
+    assert loss(fit, teacher, masked).mean().item() < 0.1

@@ -172,11 +172,12 @@ def band_stopped(x_B1HW: Tensor, removed_BHF: Tensor, keep_BHF: Tensor | None = 
 @cache
 def half_weights_F(columns: int, device: torch.device) -> Tensor:
     """(F,) float32: how often `rfft2`'s columns stand in the full spectrum, 2 but for the first and Nyquist's."""
-    weights_F = torch.full((columns // 2 + 1,), 2.0, device=device)
-    weights_F[0] = 1
-    if columns % 2 == 0:
-        weights_F[-1] = 1
-    return weights_F
+    with torch.inference_mode(False):  # kept for later calls, and a tensor of inference cannot learn
+        weights_F = torch.full((columns // 2 + 1,), 2.0, device=device)
+        weights_F[0] = 1
+        if columns % 2 == 0:
+            weights_F[-1] = 1
+        return weights_F
 
 
 def masked_cells(settings: MaskSettings, keys_B: Tensor, rows: int, columns: int) -> Tensor:
