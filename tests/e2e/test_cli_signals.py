@@ -128,9 +128,41 @@ LEARNS_S = 4.0
 """After its first step a run has a model on disk within two seconds, on a machine that does nothing else."""
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
-def test_a_run_from_a_data_folder_that_is_interrupted_writes_its_best_model(tmp_path, number):
+WITHOUT_TORCH = f"""
+from usfm_studio.engine import trainer_client
+trainer_client.MODULE = "tests.verbs.fake_worker"
+{PATIENT}
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("act", ["hang", "deaf", "early"])
+def test_of_an_interrupted_run_from_a_data_folder_the_best_model_is_written(tmp_path, number, act):
+    """A real program, worker and signal; but the worker only pretends to learn."""
+    data, temp = a_data_folder(tmp_path / "data"), tmp_path / "temp"
+    temp.mkdir()
+    words = ("finetune", "--data", data, "--minutes", "1", "--out", tmp_path / "model", "--json")
+    process = start(*words, code=WITHOUT_TORCH, env={"TMPDIR": str(temp), "FAKE_WORKER": act})
+    while json.loads(process.stdout.readline())["event"] != ("step" if act == "early" else "note"):
+        pass
+    told = time.monotonic()
+    process.send_signal(number)
+    called = finished(process)
+    assert time.monotonic() - told < ENDS_S
+    assert called.status == 130, called.err
+    if act == "early":
+        assert "no model was written" in called.err
+        assert not (tmp_path / "model").exists()
+    else:
+        assert f"The best model so far is in {tmp_path / 'model'}; it was not compared" in called.err
+        assert read_card(tmp_path / "model").name == "data"
+    assert list(temp.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_model_that_is_written_when_a_run_is_interrupted_predicts(tmp_path, number):
     data, temp = a_data_folder(tmp_path / "data"), tmp_path / "temp"
     temp.mkdir()
     words = ("finetune", "--data", data, "--minutes", "1", "--out", tmp_path / "model", "--json")

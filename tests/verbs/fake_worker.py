@@ -1,7 +1,7 @@
 """A fine-tuning worker without torch: real process, real run folder, behaviour by `options["act"]`.
 
-A run with `act` = N events of learning; `die`, `fail`, `hang` and `model` say how it ends. What it is told of the run
-is left in `order.json` in the run folder's parent where that is wanted.
+`learn`, `die`, `fail`, `hang`, `deaf` (does not heed a stop) and `early` (has no model yet) say how it goes on; where a
+program of its own asks, the environment's FAKE_WORKER says so. What it is told of the run comes back as the answer's `settings`.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ def train(body, context):
     context.progress({"event": "stage", "stage": "learning", "left_s": 1.0})
     for step in range(options.get("steps", 2)):
         context.progress({"event": "step", "step": step + 1, "steps": 2, "loss": 0.5, "left_s": 1.0})
-    act = options.get("act", "learn")
+    act = options.get("act", os.environ.get("FAKE_WORKER", "learn"))
     if act == "early":
         time.sleep(60)
     digest = write_model(folder.model, body, options)
