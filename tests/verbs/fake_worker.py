@@ -1,7 +1,8 @@
 """A fine-tuning worker without torch: real process, real run folder, behaviour by `options["act"]`.
 
 `learn`, `die`, `fail`, `hang`, `deaf` (does not heed a stop) and `early` (has no model yet) say how it goes on; where a
-program of its own asks, the environment's FAKE_WORKER says so. What it is told of the run comes back as the answer's `settings`.
+program of its own asks, the environment's FAKE_WORKER says so. What it is told of the run comes back as the answer's
+`settings`.
 """
 
 import hashlib
