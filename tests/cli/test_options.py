@@ -14,15 +14,17 @@ FROZEN = {
     "finetune": {"PROJECT", "--data", "--fraction", "--folds", "--fold", "--task", "--minutes", "--out", "--exam"},
     "predict": {"INPUTS", "--model", "--out", "--kind"},
     "evaluate": {"--model", "--data", "--folds", "--fold"},
-    "models": {"ACT", "MODEL", "--project", "--out", "--exam"},
+    "models": {"ACT", "MODEL", "--project", "--out", "--exam", "--licence", "--heads", "--pixels"},
     "export": {"PROJECT", "--format", "--out", "--exam"},
     "project": {"ACT", "PROJECT"},
     "open": {"PROJECT"},
     "pack": {"OUT", "PATHS", "--size", "--organ", "--leave-fold", "--folds", "--add"},
+    "pretrain": {"CONFIG", "CHANGES", "--resume", "--out"},
+    "probe": {"MORE", "--encoder", "--data", "--against", "--fold-role", "--quick"},
+    "encode": {"PATHS", "--model", "--out", "--maps"},
 }
 NOT_YET = {
-    "clicks", "propagate", "measure", "report", "agreement", "next", "encode", "pretrain", "probe",
-    "deidentify",
+    "clicks", "propagate", "measure", "report", "agreement", "next", "deidentify",
 }  # fmt: skip
 CHOICES = {
     ("finetune", "task"): ["segmentation", "labels", "enhancement", "auto"],

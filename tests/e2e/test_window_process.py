@@ -131,8 +131,15 @@ def strokes_in(folder: Path) -> int:
 
 
 def gone(processes: list[psutil.Process], seconds: float = 2.0) -> list[psutil.Process]:
-    """Those that still live after a while."""
-    return psutil.wait_procs(processes, timeout=seconds)[1]
+    """Those that still live after a while; an ended one whose exit nobody has read yet lives no more."""
+    return [process for process in psutil.wait_procs(processes, timeout=seconds)[1] if not ended(process)]
+
+
+def ended(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 # --- kill -9 ----------------------------------------------------------------------------------------------------------

@@ -231,7 +231,7 @@ def test_skipped_images_are_not_opened_and_progress_names_each_first(tmp_path):
 
 @pytest.mark.parametrize(
     ("number", "kind", "why"),
-    [(errno.ENOSPC, DiskFull, "no space is left"), (errno.EIO, StudioError, "input/output error")],
+    [(errno.ENOSPC, DiskFull, "the disk is full"), (errno.EIO, StudioError, "input/output error")],
 )
 def test_what_the_disk_says_while_writing_is_told_as_it_is(tmp_path, monkeypatch, number, kind, why):
     def refuse(*_):

@@ -143,7 +143,7 @@ class Predictor:
                 self._compiled()
                 return
             except CannotCompile as reason:
-                LOG.info("%s runs in torch: %s", model.encoder.name, reason)
+                LOG.info("a model runs in torch", exc_info=reason)
         self._eager()
 
     def _compiled(self) -> None:
@@ -162,7 +162,7 @@ class Predictor:
         self._decoder = None if self._model.decoder is None else self._at_work(self._model.decoder)
 
     def _give_up_graphs(self, failure: GraphFailed) -> None:
-        LOG.warning("%s runs in torch from now on: %s", self._model.encoder.name, failure)
+        LOG.warning("a model runs in torch from now on", exc_info=failure)
         self._eager()
 
     def _at_work(self, network: Network) -> Network:
