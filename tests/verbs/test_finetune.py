@@ -442,6 +442,16 @@ def test_a_run_interrupted_before_it_has_a_model_says_so_and_writes_nothing(hous
     assert list(temp.iterdir()) == []
 
 
+def test_a_run_that_is_broken_off_before_it_has_a_model_claims_nothing(houses, data, tmp_path, temp):
+    """The command line breaks off what does not stop in time; here nothing was finished that could be kept."""
+    steps = run(FinetuneArguments(data=data, out=tmp_path / "model"), houses())
+    next(steps)
+    with pytest.raises(Interrupted) as told:
+        steps.throw(KeyboardInterrupt)
+    assert told.value.hint == "Nothing was learned yet, and no model was written."
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "temp"]
+
+
 def test_a_run_from_a_data_folder_that_is_given_up_writes_nothing(houses, data, tmp_path, temp):
     running, seen = Running(), []
 

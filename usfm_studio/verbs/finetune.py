@@ -233,8 +233,9 @@ def _from_data(arguments: FinetuneArguments, house: House, end: float, running: 
     with scratch("run") as folder:
         try:
             return (yield from _in_folder(arguments, house, end, running, folder))
-        except (GeneratorExit, KeyboardInterrupt):  # broken off: there is time for the copy alone
-            if running.given_up or not early_end.has_model(folder):
+        except (GeneratorExit, KeyboardInterrupt) as end:  # broken off: there is time for the copy alone
+            asked = isinstance(end, KeyboardInterrupt)  # somebody waits for an answer, though nothing was learned
+            if running.given_up or not (asked or early_end.has_model(folder)):
                 raise
             raise early_end.with_best(early_end.stopped(), folder, arguments.out) from None
 
