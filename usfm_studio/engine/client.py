@@ -5,7 +5,6 @@ Answers and callbacks come on the host's reading thread; callbacks must be short
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
@@ -14,18 +13,19 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from usfm_studio.children.arrays import ArrayPool, ArrayRef
+from usfm_studio.children.arrays import ArrayPool
 from usfm_studio.children.supervisor import Child, ChildSpec, State, Ticket
-from usfm_studio.document.errors import ChildDied, StudioError
-from usfm_studio.engine.doors import Encoded, FramePixels, ProposalParts
+from usfm_studio.document.errors import StudioError
+from usfm_studio.engine.doors import Encoded, FramePixels, Lesson, LessonsLacking, ProposalParts
+from usfm_studio.engine.loans import Loan, Outs, read_only
 from usfm_studio.engine.models.catalogue import read_card
 from usfm_studio.engine.requests import (
-    Array,
     EncodedOut,
     FrameIn,
     FramesIn,
+    InstantIn,
+    InstantOut,
     LayoutIn,
     ModelIn,
     ProposalOut,
@@ -35,6 +35,7 @@ from usfm_studio.engine.requests import (
 
 HOST = "usfm_studio.engine.host"
 NICE = 10
+MOST_SEGMENTS = 255
 FRAME_S = 120.0
 """Seconds that one frame may take at most (a cold start on a loaded machine among them)."""
 
@@ -44,8 +45,15 @@ Part = TypeVar("Part")
 class Answers(Future[list[Part]], Generic[Part]):
     """One part a frame, in the order asked. `result()` gives them or raises the StudioError."""
 
-    def __init__(self, frames: int, on_part: Callable[[Part], None] | None) -> None:
+    def __init__(
+        self,
+        frames: int,
+        on_part: Callable[[Part], None] | None,
+        check: Callable[[dict[str, Any]], None] = lambda _body: None,
+    ) -> None:
+        """`check` looks at the answer's body, and raises the StudioError that it stands for."""
         super().__init__()
+        self._check = check
         self._parts: list[Part | None] = [None] * frames
         self._on_part = on_part
         self.ticket: Ticket | None = None
@@ -64,6 +72,11 @@ class Answers(Future[list[Part]], Generic[Part]):
     def close(self, ticket: Future[Any]) -> None:
         """The host has answered."""
         error = ticket.exception()
+        if error is None:
+            try:
+                self._check(ticket.result())
+            except StudioError as told:
+                error = told
         parts = [part for part in self._parts if part is not None]
         if error is None and len(parts) < len(self._parts):
             error = StudioError("The engine did not answer for every frame", f"{len(parts)} of {len(self._parts)}")
@@ -123,8 +136,8 @@ class Engine:
         """
         card = read_card(model)
         answers: Answers[ProposalParts] = Answers(len(frames), on_proposal)
-        loan = _Loan(self._pool)
-        outs = [_Outs(loan, frame, len(card.segments) + 1 if probabilities else 0) for frame in frames]
+        loan = Loan(self._pool)
+        outs = [Outs(loan, frame, len(card.segments) + 1 if probabilities else 0) for frame in frames]
         places = [
             FrameIn(pixels=loan.pixels(f), digest=f.digest, ids=out.ids_in, probabilities=out.probabilities_in)
             for f, out in zip(frames, outs, strict=True)
@@ -135,7 +148,41 @@ class Engine:
             if 0 <= said.index < len(frames):
                 answers.take(said.index, outs[said.index].parts(said, len(card.segments)))
 
-        return self._ask("propose", places, model, answers, loan, heard, key)
+        return self._ask("propose", self._frames_in(places, model), answers, loan, heard, key)
+
+    def instant(
+        self,
+        frames: Sequence[FramePixels],
+        lessons: Sequence[Lesson],
+        encoder: Path,
+        group: str,
+        *,
+        key: str | None = None,
+    ) -> Answers[ProposalParts]:
+        """What a head says of the frames that has learned from exactly these lessons; `ids` are the lessons' own.
+
+        `group`: whose head it is. The answer raises LessonsLacking where some must be sent whole.
+        """
+        answers: Answers[ProposalParts] = Answers(len(frames), None, _refuse_lacking)
+        loan = Loan(self._pool)
+        outs = [Outs(loan, frame, 0) for frame in frames]
+        body = InstantIn(
+            frames=tuple(
+                FrameIn(pixels=loan.pixels(f), digest=f.digest, ids=out.ids_in)
+                for f, out in zip(frames, outs, strict=True)
+            ),
+            lessons=tuple(loan.lesson(lesson) for lesson in lessons),
+            model=str(encoder),
+            group=group,
+            cache=self._cache_text(),
+        )
+
+        def heard(said_body: dict[str, Any]) -> None:
+            said = from_body(said_body, ProposalOut)
+            if 0 <= said.index < len(frames):
+                answers.take(said.index, outs[said.index].parts(said, MOST_SEGMENTS))
+
+        return self._ask("instant", body, answers, loan, heard, key, frames=len(frames) + len(lessons))
 
     def encode(
         self,
@@ -152,7 +199,7 @@ class Engine:
         another than the model's own.
         """
         answers: Answers[Encoded] = Answers(len(frames), None)
-        loan = _Loan(self._pool)
+        loan = Loan(self._pool)
         outs = [{stride: loan.give(shape, "float16") for stride, shape in sorted(maps.items())} for _ in frames]
         places = [
             FrameIn(pixels=loan.pixels(frame), digest=frame.digest, maps=tuple(place for place, _ in out.values()))
@@ -162,12 +209,12 @@ class Engine:
         def heard(body: dict[str, Any]) -> None:
             said = from_body(body, EncodedOut)
             if 0 <= said.index < len(frames):
-                pooled = _read_only(np.array(said.pooled, np.float32))
+                pooled = read_only(np.array(said.pooled, np.float32))
                 made = {stride: loan.copied(array) for stride, (_, array) in outs[said.index].items()}
                 frame = frames[said.index].key
                 answers.take(said.index, Encoded(key=frame, pooled=pooled, maps=MappingProxyType(made)))
 
-        return self._ask("encode", places, model, answers, loan, heard, key, placement)
+        return self._ask("encode", self._frames_in(places, model, placement), answers, loan, heard, key)
 
     def layout(self, model: Path, sizes_rc: Sequence[tuple[int, int]], placement: str = "") -> Ticket:
         """{pooled, maps, alike}: the shapes of what `encode` makes of frames of these sizes (`LayoutOut`)."""
@@ -176,7 +223,7 @@ class Engine:
 
     def embed(self, frames: Sequence[FramePixels], model: Path, *, key: str | None = None) -> Ticket:
         """Let the host compute embeddings ahead. It answers one request after the other: ask for few at a time."""
-        loan = _Loan(self._pool)
+        loan = Loan(self._pool)
         places = tuple(FrameIn(pixels=loan.pixels(frame), digest=frame.digest) for frame in frames)
         body = to_body(FramesIn(frames=places, model=str(model), cache=self._cache_text()))
         ticket = self._child.ask("embed", body, key=key, timeout_s=FRAME_S * (1 + len(frames)))
@@ -213,103 +260,37 @@ class Engine:
     def _cache_text(self) -> str:
         return str(self._cache) if self._cache is not None else ""
 
+    def _frames_in(self, places: Sequence[FrameIn], model: Path, placement: str = "") -> FramesIn:
+        return FramesIn(frames=tuple(places), model=str(model), cache=self._cache_text(), placement=placement)
+
     def _ask(
         self,
         kind: str,
-        places: Sequence[FrameIn],
-        model: Path,
+        request: FramesIn | InstantIn,
         answers: Answers[Part],
-        loan: _Loan,
+        loan: Loan,
         heard: Callable[[dict[str, Any]], None],
         key: str | None,
-        placement: str = "",
+        *,
+        frames: int | None = None,
     ) -> Answers[Part]:
+        """Ask, and let `heard` take each part. `frames`: how many the host looks at, for its time."""
+
         def told(body: dict[str, Any]) -> None:
             try:
                 heard(body)
             except StudioError as error:
                 answers.fail(error)
 
-        cache = self._cache_text()
-        body = to_body(FramesIn(frames=tuple(places), model=str(model), cache=cache, placement=placement))
-        timeout_s = FRAME_S * (1 + len(places))
-        ticket = self._child.ask(kind, body, key=key, on_progress=told, timeout_s=timeout_s)
+        timeout_s = FRAME_S * (1 + (len(request.frames) if frames is None else frames))
+        ticket = self._child.ask(kind, to_body(request), key=key, on_progress=told, timeout_s=timeout_s)
         answers.ticket = ticket
         ticket.when_released(loan.give_back)
         ticket.add_done_callback(answers.close)
         return answers
 
 
-class _Loan:
-    """The shared arrays of one request, given back together when no process works on them any longer."""
-
-    def __init__(self, pool: ArrayPool) -> None:
-        self._pool = pool
-        self._refs: list[ArrayRef] = []
-        self._guard = threading.Lock()
-        self.open = True
-
-    def give(self, shape: tuple[int, ...], dtype: str) -> tuple[Array, NDArray[Any]]:
-        """An array for the host to fill."""
-        ref, array = self._pool.give(shape, dtype)
-        self._refs.append(ref)
-        return _as_json(ref), array
-
-    def pixels(self, frame: FramePixels) -> Array:
-        """Where the host finds a frame's pixels: where they are already, or in a copy."""
-        if frame.ref is not None:
-            return _as_json(frame.ref)
-        assert frame.array is not None
-        place, array = self.give(tuple(frame.array.shape), frame.array.dtype.name)
-        array[...] = frame.array
-        return place
-
-    def give_back(self) -> None:
-        """The request is over for everybody."""
-        with self._guard:
-            self.open = False
-            for ref in self._refs:
-                self._pool.give_back(ref)
-
-    def copied(self, array: NDArray[Any]) -> NDArray[Any]:
-        """What the host wrote, as the caller's own. Raises ChildDied after the loan has ended."""
-        with self._guard:
-            if not self.open:
-                raise ChildDied("The engine answered too late")
-            return _read_only(array.copy())
-
-
-class _Outs:
-    """Where the host puts one frame's answer. `classes` 0 means that no probabilities are wanted."""
-
-    def __init__(self, loan: _Loan, frame: FramePixels, classes: int) -> None:
-        self._loan, self._key = loan, frame.key
-        rows, columns = frame.shape[:2]
-        self.ids_in, self._ids = loan.give((rows, columns), "uint8")
-        self.probabilities_in: Array | None = None
-        self._probabilities: NDArray[Any] | None = None
-        if classes:
-            self.probabilities_in, self._probabilities = loan.give((classes, rows, columns), "float16")
-
-    def parts(self, said: ProposalOut, segments: int) -> ProposalParts:
-        """The answer as the caller's own values, checked: a child is not believed."""
-        ids = self._loan.copied(self._ids)
-        if int(ids.max(initial=0)) > segments:
-            raise StudioError("The engine answered with a segment that the model does not have")
-        return ProposalParts(
-            key=self._key,
-            ids=ids,
-            confidences=MappingProxyType(said.confidences),
-            predicted_dice=MappingProxyType(said.predicted_dice),
-            labels=MappingProxyType(said.labels),
-            probabilities=None if self._probabilities is None else self._loan.copied(self._probabilities),
-        )
-
-
-def _as_json(ref: ArrayRef) -> Array:
-    return Array(ref.handle, ref.shape, ref.dtype)
-
-
-def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    array.flags.writeable = False
-    return array
+def _refuse_lacking(body: dict[str, Any]) -> None:
+    lacking = from_body(body, InstantOut).lacking
+    if lacking:
+        raise LessonsLacking(lacking)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usfm_studio.children.arrays import ArrayRef
+from usfm_studio.document.errors import StudioError
 from usfm_studio.document.frame import PixelDigest
 from usfm_studio.document.mask import Ids
 
@@ -66,3 +67,25 @@ class Encoded:
     key: str
     pooled: NDArray[np.float32]
     maps: Mapping[int, NDArray[np.float16]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """An accepted frame for the instant head. `revision` changes with its mask; `subject` is a code, no name.
+
+    `pixels` and `ids` ((rows, columns) uint8, 0 where nothing is marked) only where the engine may not know it yet.
+    """
+
+    key: str
+    revision: str
+    subject: str
+    pixels: FramePixels | None = None
+    ids: Ids | None = None
+
+
+class LessonsLacking(StudioError):
+    """The engine does not know these lessons (by key) yet, or any more: they must be sent whole."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        super().__init__("The engine does not know all accepted frames", f"{len(keys)} are lacking", "Ask again.")
+        self.keys = keys

@@ -19,12 +19,12 @@ import cv2
 import msgspec
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from usfm_studio.children.arrays import ArrayRef, attach
 from usfm_studio.children.serve import Context, Handler, serve
-from usfm_studio.document.errors import Unreadable, WrongUsage
+from usfm_studio.document.errors import WrongUsage
 from usfm_studio.engine.device import Device, choose_device
+from usfm_studio.engine.instant_desk import InstantDesk
+from usfm_studio.engine.lent_arrays import attached, fill
 from usfm_studio.engine.models.blueprint import Preparation
 from usfm_studio.engine.models.catalogue import read_card, shipped_encoder
 from usfm_studio.engine.models.checkpoint import load_model
@@ -33,10 +33,10 @@ from usfm_studio.engine.models.features import Features
 from usfm_studio.engine.models.placement import placement_for
 from usfm_studio.engine.models.predictor import Predictor
 from usfm_studio.engine.requests import (
-    Array,
     EncodedOut,
     FrameIn,
     FramesIn,
+    InstantIn,
     LayoutIn,
     LayoutOut,
     ModelIn,
@@ -59,6 +59,7 @@ class Host:
         self._embeddings = EmbeddingCache()
         self._predictors: OrderedDict[str, Predictor] = OrderedDict()
         self._encode_ms: float | None = None
+        self._instant = InstantDesk()
 
     def handlers(self) -> dict[str, Handler]:
         """By kind of request."""
@@ -69,6 +70,7 @@ class Host:
             "encode": self.encode,
             "layout": self.layout,
             "embed": self.embed,
+            "instant": self.instant,
         }
 
     def tell_device(self, _body: dict[str, Any], _context: Context) -> dict[str, Any]:
@@ -101,10 +103,10 @@ class Host:
         for start, frames in _chunks(request.frames, self.device.batch):
             context.check()
             wanted = any(frame.probabilities for frame in frames)
-            pixels, digests = [_pixels(frame) for frame in frames], [frame.digest for frame in frames]
+            pixels, digests = [attached(frame.pixels) for frame in frames], [frame.digest for frame in frames]
             for i, said in enumerate(predictor.predict_all(pixels, digests, probabilities=wanted)):
-                _fill(frames[i].ids, said.ids)
-                _fill(frames[i].probabilities, said.probabilities)
+                fill(frames[i].ids, said.ids)
+                fill(frames[i].probabilities, said.probabilities)
                 out = ProposalOut(
                     index=start + i,
                     confidences=said.confidences,
@@ -114,13 +116,19 @@ class Host:
                 context.progress(to_body(out))
         return {"frames": len(request.frames)}
 
+    def instant(self, body: dict[str, Any], context: Context) -> dict[str, Any]:
+        """Learn from lessons, then as `propose`; see `instant_desk.py`."""
+        request = from_body(body, InstantIn)
+        self._embeddings.keep_in(Path(request.cache) / EMBEDDINGS if request.cache else None)
+        return to_body(self._instant.answer(request, self._predictor(request.model), context))
+
     def encode(self, body: dict[str, Any], context: Context) -> dict[str, Any]:
         """Each frame's summary as progress, in order; its maps, finest first, into the given arrays."""
         request = self._frames_in(body)
         predictor = _placing(self._predictor(request.model), request.placement)
         for index, features in enumerate(self._embedded(predictor, request.frames, context)):
             for target, (_, map_1Chw) in zip(request.frames[index].maps, sorted(features.maps.items()), strict=False):
-                _fill(target, map_1Chw[0].half().cpu().numpy())
+                fill(target, map_1Chw[0].half().cpu().numpy())
             context.progress(to_body(EncodedOut(index=index, pooled=tuple(features.pooled_BD[0].tolist()))))
         return {"frames": len(request.frames)}
 
@@ -144,7 +152,7 @@ class Host:
         """The features of each frame, in order, as many together as the device likes."""
         for _, some in _chunks(frames, self.device.batch):
             context.check()
-            yield from predictor.embed_all([predictor.prepare(_pixels(frame), frame.digest) for frame in some])
+            yield from predictor.embed_all([predictor.prepare(attached(frame.pixels), frame.digest) for frame in some])
 
     def _frames_in(self, body: dict[str, Any]) -> FramesIn:
         """The request; embeddings are kept where it says."""
@@ -189,26 +197,6 @@ def _placing(predictor: Predictor, placement: str) -> Predictor:
     except msgspec.ValidationError as error:
         raise WrongUsage("The frames cannot be prepared", str(error)) from error
     return apart
-
-
-def _pixels(frame: FrameIn) -> NDArray[Any]:
-    return _attached(frame.pixels)
-
-
-def _fill(target: Array | None, values: NDArray[Any] | None) -> None:
-    if target is None or values is None:
-        return
-    array = _attached(target)
-    if array.shape != values.shape or array.dtype != values.dtype:
-        raise WrongUsage("The answer does not fit", f"it is {values.shape}, the place for it {array.shape}")
-    array[...] = values
-
-
-def _attached(array: Array) -> NDArray[Any]:
-    try:
-        return attach(ArrayRef.from_json(to_body(array)))
-    except ValueError as error:
-        raise Unreadable("The frame's pixels cannot be reached", str(error), "Open the frame again.") from error
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -45,6 +45,43 @@ class FramesIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     placement: str = ""
 
 
+class LessonIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An accepted frame to learn from. `revision` changes with its mask; `subject` is a code, no name.
+
+    `pixels` and `ids` (rows, columns) uint8 are there where the host may not know the lesson yet.
+    """
+
+    key: str
+    revision: str
+    subject: str
+    digest: str = ""
+    pixels: Array | None = None
+    ids: Array | None = None
+
+
+class InstantIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`instant`: propose for frames by a head that has learned from exactly these lessons, in their order.
+
+    `model`: the encoder's folder. `group`: whose head it is, so that the next request finds what this one has learned.
+    """
+
+    frames: tuple[FrameIn, ...]
+    lessons: Annotated[tuple[LessonIn, ...], Meta(min_length=1)]
+    model: str
+    group: str
+    cache: str = ""
+
+
+class InstantOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The answer: keys of `lacking` lessons, which must be sent whole (nothing was proposed then).
+
+    `left_out`: by segment value, the mean Dice over lessons as answered without their subject.
+    """
+
+    lacking: tuple[str, ...] = ()
+    left_out: dict[int, Share] = {}
+
+
 class LayoutIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`layout`: what a model's encoder would make of frames of these sizes."""
 

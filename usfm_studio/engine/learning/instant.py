@@ -110,6 +110,13 @@ class InstantHead:
         """By frame, the Dice of each segment it has, as estimated without its subject; empty with one subject."""
         return self._ridge.left_out
 
+    @classmethod
+    def on(cls, basis: Basis, channels: Mapping[int, int], *, filters: bool = True) -> InstantHead:
+        """A head without frames whose directions are given, and stay: what it answers follows from its frames alone."""
+        head = cls(channels, filters=filters, directions=basis.turn_DP.shape[1])
+        head.basis, head._based_on = basis, BASIS_FRAMES
+        return head
+
     def add(
         self,
         key: str,
@@ -123,14 +130,20 @@ class InstantHead:
 
         The frame replaces the one that had this key. `solve` must follow before it counts.
         """
+        self.add_rows(key, subject, *self.cells(key, features, placement, ids, x_1HW))
+
+    def cells(
+        self, key: str, features: Features, placement: Placement, ids: Ids, x_1HW: Floats | None = None
+    ) -> tuple[Rows, Tensor | None]:
+        """What `add_rows` takes of a frame; arguments as of `add`."""
         at_hw, classes, cells = locations(placement.mask(ids, CELL)[placement.inside(CELL)], key)
         hand = self._hand(x_1HW, placement)
         x_ND = sampled(features, placement, at_hw)
         hand_NF = None if hand is None else torch.from_numpy(hand[:, at_hw[:, 0], at_hw[:, 1]].T).to(x_ND.device)
-        self.add_rows(key, subject, rounded_rows(x_ND, classes, cells), hand_NF)
+        return rounded_rows(x_ND, classes, cells), hand_NF
 
     def add_rows(self, key: str, subject: str, rows: Rows, hand_NF: Tensor | None = None) -> None:
-        """As `add`, of a frame whose cells were taken before (`cells_of`)."""
+        """As `add`, of a frame whose cells were taken before (`cells`, or `cells_of` where there are no filters)."""
         if self.basis is not None:
             self._take(key, subject, rows, hand_NF)
         if self._based_on < BASIS_FRAMES:

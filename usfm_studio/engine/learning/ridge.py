@@ -113,7 +113,7 @@ class BalancedRidge:
         return Solution(tuple(sorted(rest)), _solved(rest, (like.penalty,))[0], like.shift, like.penalty)
 
     def _groups(self) -> list[list[str]]:
-        names = list(self.sums)
+        names = sorted(self.sums)  # not in the order of coming: what comes back after it was taken out changes nothing
         count = min(len(names), MOST_LEFT_OUT)
         return [names[start::count] for start in range(count)]
 

@@ -83,6 +83,11 @@ class Predictor:
         self._compile = compile
         self._ready()
 
+    @property
+    def channels(self) -> dict[int, int]:
+        """Widths of the encoder's maps by stride."""
+        return self._model.encoder.channels
+
     def without_embeddings(self) -> Predictor:
         """The same predictor, sharing its networks, that neither looks up nor keeps embeddings."""
         apart = copy.copy(self)
