@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from usfm_studio.engine.doors import ProposalParts
+from usfm_studio.engine.doors import LessonsLacking, ProposalParts
 
 
 class Released:
@@ -42,6 +42,7 @@ class FakeEngine:
     def __init__(self, **says):
         self.says = {"value": 1, "labels": {}, "predicted_dice": {}, **says}
         self.asked = []
+        self.lessons, self.known = [], set()
         self.error = None
         self.hold = False
 
@@ -56,6 +57,23 @@ class FakeEngine:
             answers.ticket.release()
         self.last = answers
         return answers
+
+    def instant(self, frames, lessons, encoder, group, *, key=None):
+        """It knows a lesson once that was sent whole, until `forget` (as a host does that is killed)."""
+        self.lessons.append(lessons)
+        self.known |= {(lesson.key, lesson.revision) for lesson in lessons if lesson.pixels is not None}
+        lacking = tuple(lesson.key for lesson in lessons if (lesson.key, lesson.revision) not in self.known)
+        answers = self.last = Answers()
+        if self.error is not None or lacking:
+            answers.set_exception(self.error or LessonsLacking(lacking))
+        elif not self.hold:
+            answers.set_result([self.parts(frame, False) for frame in frames])
+        if not self.hold or lacking:
+            answers.ticket.release()
+        return answers
+
+    def forget(self):
+        self.known.clear()
 
     def parts(self, frame, probabilities):
         rows, columns = frame.shape[:2]

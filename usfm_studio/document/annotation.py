@@ -10,6 +10,10 @@ from types import MappingProxyType
 from usfm_studio.document.frame import FrameId
 from usfm_studio.document.mask import Mask
 
+INSTANT = "instant-"
+"""How the name of an instant head begins where that of a model is its digest: it was made from the accepted frames of
+one moment, and nobody has tested it."""
+
 
 class State(StrEnum):
     """Where the work on a frame stands. Only DONE and NOTHING become training samples."""
@@ -33,8 +37,9 @@ class Decision(StrEnum):
 class Proposal:
     """What one model says of one frame.
 
-    `confidences` is by segment value, 0..1 (soft Dice confidence); `predicted_dice` likewise, where the model can
-    tell; `labels` is the probability of each label name.
+    `model` is its digest, or INSTANT and the digest of what an instant head has learned from. `confidences` is by
+    segment value, 0..1 (soft Dice confidence); `predicted_dice` likewise, where the model can tell; `labels` is the
+    probability of each label name.
     """
 
     frame: FrameId
@@ -44,6 +49,11 @@ class Proposal:
     predicted_dice: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
     labels: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     model_name: str = ""
+
+    @property
+    def untested(self) -> bool:
+        """True where an instant head proposes."""
+        return self.model.startswith(INSTANT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

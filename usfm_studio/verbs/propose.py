@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,14 +22,16 @@ from usfm_studio.document.schema import Schema, Segment
 from usfm_studio.engine.doors import FramePixels, ProposalParts
 from usfm_studio.imaging.client import DecodedFrame
 from usfm_studio.project.project import Project
-from usfm_studio.verbs import pixels
+from usfm_studio.verbs import instant, pixels
 from usfm_studio.verbs.house import House
+from usfm_studio.verbs.lessons import LessonBook, Lessons, lessons_of
 from usfm_studio.verbs.review import untouched
 from usfm_studio.verbs.shelf import model_for, read_card, resolve_model, usable_card
 from usfm_studio.verbs.steps import Apart, Failure, Steps, answer, applied, progress
 
 BATCH = 4
 CHAMPION = "champion"
+INSTANTLY = "instant"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,10 @@ class ProposeArguments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposeResult:
-    """How many frames got a proposal, in how many seconds, and from which model (8 digits; several: the first)."""
+    """How many frames got a proposal, in how many seconds, and from which model.
+
+    8 digits of its digest (several: the first), or `instant`: a head that learned from the accepted frames just now.
+    """
 
     frames: int
     seconds: float
@@ -69,22 +75,25 @@ def run(arguments: ProposeArguments, house: House) -> Steps[ProposeResult]:
     chosen = _chosen(arguments, house.project)
     if chosen is not None:
         yield Apart(partial(usable_card, chosen))  # before the engine is up
-    jobs = _jobs(arguments, house.project, chosen)
-    batches = list(_batches(jobs))
+    jobs, untaught = _jobs(arguments, house.project, chosen)
+    taught = (yield from _taught(house.project, untaught)) if arguments.model is None else {}
+    if untaught and not (jobs or taught):
+        raise NotFound("Nothing to propose", "no model is for these images yet", "Fine-tune on corrected frames first.")
+    work = _Work(house, pixels.Sources(house.project), all_frames=arguments.all_frames)
+    batches: list[tuple[Path | str, Sequence[Frame]]] = [*_batches(jobs), *_batches({e: untaught[e] for e in taught})]
     total, done, looked_at = sum(len(frames) for _, frames in batches), 0, 0
-    failed: list[tuple[Frame, StudioError]] = []
-    sources = pixels.Sources(house.project)
-    for model, batch in batches:
-        done += yield from _propose_batch(house, sources, model, batch, failed)
+    for by, batch in batches:
+        done += yield from (work.by_model(by, batch) if isinstance(by, Path) else work.instantly(taught[by], batch))
         looked_at += len(batch)
         yield progress(looked_at, total, "Proposing")
-    if failed and (arguments.frames is not None or not done):
-        raise failed[0][1]
+    if work.failed and (arguments.frames is not None or not done):
+        raise work.failed[0][1]
+    first = batches[0][0] if batches else None
     return ProposeResult(
         frames=done,
         seconds=round(monotonic() - began, 3),
-        model=read_card(batches[0][0]).short if batches else None,
-        failed=[Failure(path=pixels.shown(frame), error=str(error)) for frame, error in failed],
+        model=None if first is None else read_card(first).short if isinstance(first, Path) else INSTANTLY,
+        failed=[Failure(path=pixels.shown(frame), error=str(error)) for frame, error in work.failed],
     )
 
 
@@ -93,28 +102,62 @@ def _chosen(arguments: ProposeArguments, project: Project) -> Path | None:
     return None if arguments.model in (None, CHAMPION) else resolve_model(arguments.model, project)
 
 
-def _jobs(arguments: ProposeArguments, project: Project, chosen: Path | None) -> dict[Path, list[Frame]]:
-    """The frames that wait, by model. Raises NotFound where frames wait and no model is for them."""
+def _jobs(
+    arguments: ProposeArguments, project: Project, chosen: Path | None
+) -> tuple[dict[Path, list[Frame]], dict[str, list[Frame]]]:
+    """(the frames that wait, by model; those without a model, by exam group)."""
     jobs: dict[Path, list[Frame]] = {}
-    waiting = 0
+    without: dict[str, list[Frame]] = {}
     for frame in arguments.frames if arguments.frames is not None else project.frames():
-        if arguments.exam is not None and project.schema.exam_of(frame.instance) != arguments.exam:
+        exam = project.schema.exam_of(frame.instance)
+        if arguments.exam is not None and exam != arguments.exam:
             continue
         if not arguments.all_frames and not untouched(project, frame.id):
             continue
-        waiting += 1
         model = chosen or model_for(project, frame.instance)
         if model is not None:
             jobs.setdefault(model, []).append(frame)
-    if waiting and not jobs:
-        raise NotFound("Nothing to propose", "no model is for these images yet", "Fine-tune on corrected frames first.")
-    return jobs
+        else:
+            without.setdefault(exam, []).append(frame)
+    return jobs, without
 
 
-def _batches(jobs: Mapping[Path, Sequence[Frame]]) -> Iterator[tuple[Path, Sequence[Frame]]]:
-    for model, frames in jobs.items():
+def _taught(project: Project, exams: Iterable[str]) -> Steps[dict[str, Lessons]]:
+    """What the instant heads of some exam groups learn from; groups without an accepted mask are left out."""
+    found = {}
+    for exam in exams:
+        lessons = yield Apart(partial(lessons_of, project, exam, LessonBook()))
+        if lessons is not None:
+            found[exam] = lessons
+    return found
+
+
+By = TypeVar("By", Path, str)
+
+
+def _batches(jobs: Mapping[By, Sequence[Frame]]) -> Iterator[tuple[By, Sequence[Frame]]]:
+    for by, frames in jobs.items():
         for start in range(0, len(frames), BATCH):
-            yield model, frames[start : start + BATCH]
+            yield by, frames[start : start + BATCH]
+
+
+class _Work:
+    """One run: what it works with, and what could not be read."""
+
+    def __init__(self, house: House, sources: pixels.Sources, *, all_frames: bool) -> None:
+        self._house, self._sources, self._all_frames = house, sources, all_frames
+        self._book = LessonBook()
+        self.failed: list[tuple[Frame, StudioError]] = []
+
+    def by_model(self, model: Path, frames: Sequence[Frame]) -> Steps[int]:
+        """Answers how many frames got a proposal."""
+        return _propose_batch(self._house, self._sources, model, frames, self.failed)
+
+    def instantly(self, lessons: Lessons, frames: Sequence[Frame]) -> Steps[int]:
+        """The same, by the instant head of their exam group."""
+        return instant.propose(
+            self._house, lessons, frames, self._book, self.failed, all_frames=self._all_frames, sources=self._sources
+        )
 
 
 def _propose_batch(
