@@ -16,6 +16,7 @@ from usfm_studio.ui.job import Job
 from usfm_studio.ui.navigation import Navigation
 from usfm_studio.ui.parts import Whole
 from usfm_studio.ui.state import Item, Notice
+from usfm_studio.verbs.finetune import ready
 from usfm_studio.verbs.propose import ProposeArguments
 from usfm_studio.verbs.propose import run as propose
 from usfm_studio.verbs.review import untouched
@@ -64,16 +65,19 @@ class Proposing(QObject):
         session, frame, project = self._session, self._session.current, self._session.project
         if frame is None or project is None:
             return
-        if model_for(project, frame.instance) is None:
+        if model_for(project, frame.instance) is None and not ready(project, session.exam):
             title, text = "No model for this kind of image yet", "Accept 3 frames of 2 subjects, then Ctrl+T."
             session.notice.emit(Notice(kind="info", title=title, text=text))
             return
         self._wake_engine()
+        self._failed.pop(frame.id, None)
+        self._ask(ProposeArguments(frames=(frame,), all_frames=True))
+
+    def _ask(self, arguments: ProposeArguments) -> None:
         if self._asked is not None:
             self._asked.cancel()
-        self._failed.pop(frame.id, None)
         self._asked = Job(
-            propose(ProposeArguments(frames=(frame,), all_frames=True), session.house),
+            propose(arguments, self._session.house),
             event=self._on_event,
             done=lambda _result: self.fill(),
             failed=self._on_asked_failed,
@@ -85,6 +89,11 @@ class Proposing(QObject):
         self._wake_engine()
         self._forget()
         self.fill()
+        session, frame, project = self._session, self._session.current, self._session.project
+        if frame is None or project is None or session.read_only:
+            return
+        if model_for(project, frame.instance) is None and ready(project, session.exam):
+            self._ask(ProposeArguments(exam=session.exam))
 
     def fill(self) -> None:
         """Go through the frames that lack their model's proposal, nearest first, a round at a time."""

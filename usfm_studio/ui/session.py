@@ -2,7 +2,8 @@
 
 Parts with a task of their own stand beside it: `opening.py` (projects come and go), `navigation.py` (where the person
 looks), `reviewing.py` (what she decides), `proposing.py` (the model's words), `learning.py` (runs, models, verdicts),
-`bringing_in.py` (files), `saving.py` (what is on the disk) and `engine_watch.py`.
+`instant.py` (what accepted frames teach at once), `bringing_in.py` (files), `saving.py` (what is on the disk) and
+`engine_watch.py`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from usfm_studio.document.schema import Schema
 from usfm_studio.project.project import Project
 from usfm_studio.ui.bringing_in import BringingIn
 from usfm_studio.ui.engine_watch import EngineWatch
+from usfm_studio.ui.instant import Instant
 from usfm_studio.ui.job import end_all, in_words
 from usfm_studio.ui.learning import Learning
 from usfm_studio.ui.navigation import Navigation
@@ -79,16 +81,18 @@ class Session(QObject):
         self.navigation = Navigation(self)
         self.reviewing = Reviewing(self, self.navigation)
         self.proposing = Proposing(self, self.navigation, self.engine_watch)
+        self.instant = Instant(self, self.navigation, self.engine_watch)
         self.learning = Learning(self, self.navigation)
         self.opening = Opening(self, self.adopt, self.leave)
         self.bringing_in = BringingIn(self, self.opening)
         for part in (
-            self.saving, self.engine_watch, self.navigation, self.reviewing, self.proposing, self.learning,
-            self.opening, self.bringing_in,
+            self.saving, self.engine_watch, self.navigation, self.reviewing, self.proposing, self.instant,
+            self.learning, self.opening, self.bringing_in,
         ):  # fmt: skip
             part.setParent(self)
         for lacking in (self.engine_watch.came_up, self.learning.ended, self.bringing_in.ended):
             lacking.connect(self.proposing.fill)
+        self.engine_watch.came_up.connect(self.instant.refresh)
 
     # --- the project -------------------------------------------------------------------------------------------
 
@@ -132,7 +136,7 @@ class Session(QObject):
 
     def leave(self) -> None:
         """The open project is about to be closed: forget all of it."""
-        for part in (self.learning, self.proposing, self.bringing_in):
+        for part in (self.learning, self.proposing, self.instant, self.bringing_in):
             part.leave()
         end_all("the project was closed")
         self.navigation.leave()

@@ -45,10 +45,11 @@ class InstantArguments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstantResult:
-    """How many frames got a proposal, and from how many lessons (0: there is nothing to learn from)."""
+    """How many frames got a proposal, from how many lessons (0: nothing to learn from), and what could not be read."""
 
     frames: int
     lessons: int
+    failed: tuple[FrameId, ...] = ()
 
 
 def run(arguments: InstantArguments, house: House) -> Steps[InstantResult]:
@@ -66,7 +67,7 @@ def run(arguments: InstantArguments, house: House) -> Steps[InstantResult]:
     stale = [frame for frame in frames if project.proposer(frame.id) != lessons.model]
     failed: list[tuple[Frame, StudioError]] = []
     done = (yield from propose(house, lessons, stale, book, failed)) if stale else 0
-    return InstantResult(frames=done, lessons=len(lessons.lessons))
+    return InstantResult(frames=done, lessons=len(lessons.lessons), failed=tuple(frame.id for frame, _ in failed))
 
 
 def propose(

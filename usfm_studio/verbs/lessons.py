@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
@@ -99,22 +100,42 @@ REVISION_DIGITS = 16
 
 @dataclass(slots=True)
 class LessonBook:
-    """What a look at masks has shown, kept while the project is open: `forget` what changes. One thread at a time."""
+    """What a look at masks has shown, kept while the project is open: `forget` what changes. Safe from several threads.
 
-    known: dict[FrameId, Seen] = field(default_factory=dict)
+    `unreadable` are frames whose file cannot be read; `sent` has (key, revision) of lessons that the engine was sent,
+    though it may have lost them again.
+    """
+
     unreadable: set[FrameId] = field(default_factory=set)
     sent: set[tuple[str, str]] = field(default_factory=set)
-    """(key, revision) of lessons that the engine was sent; it may have lost them again."""
+    _known: dict[FrameId, Seen] = field(default_factory=dict)
+    _edition: int = 0
+    _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def forget(self, frames: Iterable[FrameId]) -> None:
-        """Their masks or states are others now."""
-        for frame in frames:
-            self.known.pop(frame, None)
+    def forget(self, frames: Iterable[FrameId]) -> bool:
+        """Their masks or states are others now. True where one of them was known to teach something."""
+        with self._guard:
+            self._edition += 1
+            gone = [self._known.pop(frame, UNSEEN) for frame in frames]
+        return any(seen.revision for seen in gone)
 
     def clear(self) -> None:
         """Anything may be different."""
-        self.known.clear()
-        self.unreadable.clear()
+        with self._guard:
+            self._edition += 1
+            self._known.clear()
+            self.unreadable.clear()
+
+    def open_at(self) -> tuple[int, dict[FrameId, Seen]]:
+        """The edition, and what is known in it."""
+        with self._guard:
+            return self._edition, dict(self._known)
+
+    def note(self, edition: int, seen: Mapping[FrameId, Seen]) -> None:
+        """Keep what was seen, unless something has changed since that edition."""
+        with self._guard:
+            if edition == self._edition:
+                self._known.update(seen)
 
 
 def lessons_of(project: Project, exam: str, book: LessonBook) -> Lessons | None:
@@ -122,19 +143,20 @@ def lessons_of(project: Project, exam: str, book: LessonBook) -> Lessons | None:
 
     Reads masks that the book does not know: not for the window's thread.
     """
+    edition, seen = book.open_at()
     able = [Able.of(project, frame) for frame in ready(project, exam) if frame.id not in book.unreadable]
     while True:
-        able = [one for one in able if book.known.get(one.frame.id, UNSEEN).revision is not None]
+        able = [one for one in able if seen.get(one.frame.id, UNSEEN).revision is not None]
         found = chosen(able)
-        new = [one for one in found if one.frame.id not in book.known]
-        for one in new:
-            book.known[one.frame.id] = _look(project, one.frame, exam)
+        new = {one.frame.id: _look(project, one.frame, exam) for one in found if one.frame.id not in seen}
+        seen |= new
+        book.note(edition, new)
         if not new:
             break
-    if not any(book.known[one.frame.id].marked for one in found):
+    if not any(seen[one.frame.id].marked for one in found):
         return None
     group = hashlib.sha256(f"{project.folder}\0{exam}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    lessons = (Lesson(frame=one.frame, revision=book.known[one.frame.id].revision or "") for one in found)
+    lessons = (Lesson(frame=one.frame, revision=seen[one.frame.id].revision or "") for one in found)
     return Lessons(exam=exam, group=group, lessons=tuple(lessons))
 
 
