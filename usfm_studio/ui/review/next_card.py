@@ -33,7 +33,10 @@ class NextButton(Pressable):
         self._row = -1
         self.setFixedHeight(60)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        thumbnails.arrived.connect(lambda _frame: self.update())
+        thumbnails.arrived.connect(self._on_picture)  # a method, not a lambda: it ends with the button
+
+    def _on_picture(self, _frame: object) -> None:
+        self.update()
 
     def sizeHint(self) -> QSize:
         """A picture and a few words."""
