@@ -122,7 +122,10 @@ class Bench:
     def go(self, row: int, index: int = 0) -> None:
         self.session.navigation.go_item(row, index=index)
 
-    def propose(self, row: int, index: int = 0, *, confidence: float = 0.9, labels=None, values=(1,)) -> Proposal:
+    def propose(
+        self, row: int, index: int = 0, *, confidence: float = 0.9, labels=None, values=(1,),
+        model: str = MODEL, model_name: str = "Heads v1",
+    ) -> Proposal:  # fmt: skip
         """Put a proposal there, as the engine's answer would be; it is no act of the person."""
         frame = self.frame(row, index)
         rows, columns = self.project.frame(frame).shape
@@ -131,8 +134,8 @@ class Bench:
             ids[20 + 40 * number : 50 + 40 * number, 30:90] = value
         made = Proposal(
             frame=frame,
-            model=MODEL,
-            model_name="Heads v1",
+            model=model,
+            model_name=model_name,
             mask=Mask.from_array(ids),
             confidences=MappingProxyType(dict.fromkeys(values, confidence)),
             labels=MappingProxyType(labels or {}),

@@ -5,7 +5,7 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 
 from tests.ui.bench import LOOP, click, pixels, show, too_long
-from usfm_studio.document.annotation import State
+from usfm_studio.document.annotation import INSTANT, State
 from usfm_studio.document.edit import paint
 from usfm_studio.document.mask import Mask
 from usfm_studio.project.project import Project
@@ -301,6 +301,18 @@ def test_the_proposal_tab_counts_until_there_is_a_model_and_then_shows_it(inspec
     assert tab._name.text() == "Heads v1"
     assert tab._score_words.text() == "0.80  (0.70–0.90)"
     qtbot.waitUntil(lambda: too_long(inspector) == [])  # laid out anew
+
+
+def test_what_an_instant_head_proposes_is_said_to_be_untested(inspector, bench, qtbot):
+    tab = inspector.proposal
+    assert not tab._instantly.isVisible()
+    bench.propose(0, model=f"{INSTANT}{'b' * 64}", model_name="learned from 3 frames, not yet tested")
+    qtbot.waitUntil(lambda: tab._instantly.isVisible(), timeout=3000)
+    assert tab._instantly.text() == "Proposed here: learned from 3 frames, not yet tested."
+    assert tab._without.isVisible(), "a run still has to make the first model"
+    qtbot.waitUntil(lambda: too_long(inspector) == [])
+    bench.propose(0)
+    qtbot.waitUntil(lambda: not tab._instantly.isVisible(), timeout=3000)
 
 
 def test_the_frames_of_a_loop_that_the_model_is_least_sure_of_come_first(inspector, bench, qtbot):

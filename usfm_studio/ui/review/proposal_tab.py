@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
+from usfm_studio.document.annotation import INSTANT
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.ui.review.next_card import LookFirst, NextCard
 from usfm_studio.ui.session import Session
@@ -66,6 +67,7 @@ class ProposalTab(QWidget):
         self.all.clicked.connect(session.proposing.everywhere)
         self._frames, self._subjects = Counter("frame"), Counter("subject")
         self._about_learning = Label("", size=fonts.SECONDARY, ink="muted", wrap=True)
+        self._instantly = Label("", size=fonts.SECONDARY, wrap=True)
         self.train = Button("Fine-tune", Kind.PRIMARY, icon="school", key="Ctrl T", stretch=True)
         self.train.clicked.connect(lambda: session.learning.fine_tune())
         self._nothing = Label(
@@ -110,6 +112,7 @@ class ProposalTab(QWidget):
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(8)
         box.addWidget(Heading("No model for this kind of image yet"))
+        box.addWidget(self._instantly)
         box.addWidget(self._about_learning)
         box.addWidget(self._frames)
         box.addWidget(self._subjects)
@@ -140,6 +143,10 @@ class ProposalTab(QWidget):
         self._subjects.show_count(readiness.subjects, readiness.subjects_needed)
         words = "Enough is marked to learn from:" if readiness.enough else HOW_TO_BEGIN
         self._about_learning.setText("The first model is being learned." if learning.running else words)
+        proposed = self._session.proposed
+        untested = proposed is not None and proposed.model.startswith(INSTANT)
+        self._instantly.setText(f"Proposed here: {proposed.model_name}." if proposed is not None and untested else "")
+        self._instantly.setVisible(untested)
         free = not learning.running and not self._session.read_only
         self.train.setEnabled(readiness.enough and free)
         if card is not None:
