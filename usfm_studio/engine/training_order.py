@@ -18,7 +18,8 @@ LONGEST_START_S = 120.0
 class TrainingOrder:
     """One run.
 
-    `snapshot` is a snapshot folder, `run` the folder for all that the run writes. `budget_s` counts from `asked_at`
+    `snapshot` is a snapshot folder, `run` the folder for all that the run writes. `encoder` is the folder of an encoder
+    (or of a model that holds one) to learn over; None means the default that ships. `budget_s` counts from `asked_at`
     (seconds since 1970) to the written model. `champion` is a model folder or None; `trained_before` names subjects
     that an earlier model of this exam learned from. `fraction`, `folds` and `fold` choose subjects by the published
     hashes. `options`: `standalone` (nothing is registered: the final model may learn from the holdout too, after it
@@ -33,6 +34,7 @@ class TrainingOrder:
     threads: int | None = None
     device: str = "auto"
     champion: Path | None = None
+    encoder: Path | None = None
     task: str = "auto"
     name: str = "model"
     exam: str = ""
@@ -50,7 +52,7 @@ class TrainingOrder:
         return {
             **body,
             **paths,
-            "champion": None if self.champion is None else str(self.champion),
+            **{name: None if body[name] is None else str(body[name]) for name in ("champion", "encoder")},
             "trained_before": list(self.trained_before),
         }
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from usfm_studio.engine.device import Device
 from usfm_studio.engine.learning.clock import Stage
 from usfm_studio.engine.learning.making import fresh_net, on_cpu
+from usfm_studio.engine.learning.origin import Origin
 from usfm_studio.engine.learning.plan import Recipe
 from usfm_studio.engine.learning.pool import FeaturePool
 from usfm_studio.engine.learning.quick import quicken
@@ -28,10 +29,10 @@ OnStep = Callable[[int, float, Average], None]
 class MaskFitter:
     """Fits networks of one recipe to the placed frames of a run (all of them with masks)."""
 
-    def __init__(self, recipe: Recipe, placed: Sequence[Placed], device: Device) -> None:
+    def __init__(self, recipe: Recipe, placed: Sequence[Placed], device: Device, origin: Origin) -> None:
         self.recipe, self.placed, self.device = recipe, list(placed), device
         torch.manual_seed(recipe.seed)
-        self.net = self._ready(fresh_net(recipe))
+        self.net = self._ready(fresh_net(recipe, origin))
         self.start = on_cpu(self.net.decoder)
         self.pool: FeaturePool | None = None
 
@@ -73,7 +74,8 @@ class MaskFitter:
         if rates.encoder == 0 and self.pool is None:
             draws, classes = self.recipe.augmentation, self.recipe.classes
             rng = np.random.default_rng([self.recipe.seed, POOL_SEED])
-            self.pool = FeaturePool(self.net.encoder, self.placed, classes, draws, rng, self.device)
+            looks = self.net.decoder.stem is not None
+            self.pool = FeaturePool(self.net.encoder, self.placed, classes, draws, rng, self.device, with_image=looks)
             self.pool.fill(self.recipe.views, stage)
 
     def _stream(self, subjects: set[str], rates: Rates, seed: int) -> Iterator[Batch]:

@@ -71,7 +71,7 @@ class Learner:
         self.learned = Learned(net=None)
         if self.recipe.masks:
             self.fitter = self._fitter()
-            self.twin = fresh_net(self.recipe)
+            self.twin = fresh_net(self.recipe, material.origin)
             self.learned.net = self.fitter.net
 
     def seconds_a_frame(self) -> float:
@@ -115,7 +115,9 @@ class Learner:
     def keep(self, net: MaskNet | None, findings: Findings | None = None) -> None:
         """Write the model as it stands, in one step."""
         card = card_of(self._as_it_is(), self.material.identity, findings)
-        write_model(self.folder.model, card, net, self.learned.head, tuned=self.learned.tuned)
+        write_model(
+            self.folder.model, card, net, self.learned.head, tuned=self.learned.tuned, origin=self.material.origin
+        )
         self.kept_at = self.clock.gone_s
 
     def _crosswise(self, end_s: float, frame_s: float) -> Learned:
@@ -202,7 +204,7 @@ class Learner:
 
     def _peek(self) -> None:
         card = card_of(self._as_it_is(), self.material.identity)
-        predictor = Predictor(in_memory(card, self.twin, self.learned.head), self.device)
+        predictor = Predictor(in_memory(card, self.twin, self.learned.head, self.material.origin), self.device)
         some = [s for s in self.material.tested if s.masked][:PEEK_FRAMES]
         answers = ask(predictor, self.material.snapshot, some, self.material.values)
         self.talk.holdout(_mean(answers), self.whole.steps)
@@ -225,7 +227,8 @@ class Learner:
             fill_holes=self.learned.rules.fill_holes,
         )
         found = Findings(preparation=rules, temperature=self.temperature)
-        return in_memory(card_of(self._as_it_is(), self.material.identity, found), self.learned.net, self.learned.head)
+        card = card_of(self._as_it_is(), self.material.identity, found)
+        return in_memory(card, self.learned.net, self.learned.head, self.material.origin)
 
     def _as_it_is(self) -> Recipe:
         """The recipe of what is there: without labels until the head is fitted."""
@@ -272,7 +275,8 @@ class Learner:
         ]
 
     def _fitter(self) -> MaskFitter:
-        return MaskFitter(self.recipe, self._placed(self.material.sides.train), self.device)
+        placed = self._placed(self.material.sides.train)
+        return MaskFitter(self.recipe, placed, self.device, self.material.origin)
 
     def _placed(self, subjects: Sequence[str]) -> list[Placed]:
         class_of = {value: i for i, value in enumerate(self.recipe.segments, 1)}

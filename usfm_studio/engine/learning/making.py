@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from usfm_studio.document.model_card import ModelCard, subject_code
 from usfm_studio.document.schema import Schema
+from usfm_studio.engine.learning.origin import ENCODER, Origin
 from usfm_studio.engine.learning.plan import Recipe
 from usfm_studio.engine.learning.segmentation import MaskNet
 from usfm_studio.engine.learning.start import give_start
@@ -25,11 +26,9 @@ from usfm_studio.engine.models.blueprint import (
     blueprint_of,
     preparation_of,
 )
-from usfm_studio.engine.models.catalogue import read_card, shipped_encoder
 from usfm_studio.engine.models.checkpoint import (
     LoadedModel,
     build_decoder,
-    load_encoder,
     save_model,
     stored,
     tensors_of,
@@ -42,6 +41,7 @@ from usfm_studio.engine.models.label_head import LabelHead
 class Identity:
     """What a card says beside the recipe."""
 
+    origin: Origin
     name: str
     exam: str
     schema: Schema
@@ -71,9 +71,9 @@ def blueprint(recipe: Recipe) -> Blueprint:
     return Blueprint(decoder=decoder, label_head=head)
 
 
-def fresh_net(recipe: Recipe) -> MaskNet:
-    """The encoder that ships, and a decoder with the weights that ship for it; the rest is drawn by torch."""
-    encoder = load_encoder(shipped_encoder(recipe.encoder))
+def fresh_net(recipe: Recipe, origin: Origin) -> MaskNet:
+    """A copy of the encoder, and a decoder with the weights that ship for it; the rest is drawn by torch."""
+    encoder = origin.copy()
     plan = blueprint(recipe).decoder
     assert plan is not None
     decoder = build_decoder(plan, encoder, len(recipe.segments))
@@ -92,7 +92,7 @@ def card_of(recipe: Recipe, who: Identity, found: Findings | None = None) -> Mod
         name=who.name,
         task=recipe.task,
         encoder=recipe.encoder,
-        encoder_digest=read_card(shipped_encoder(recipe.encoder)).digest,
+        encoder_digest=who.origin.card.digest,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         organ=who.exam,
         exam=who.exam,
@@ -116,11 +116,11 @@ def card_of(recipe: Recipe, who: Identity, found: Findings | None = None) -> Mod
     )
 
 
-def in_memory(card: ModelCard, net: MaskNet | None, head: LabelHead | None) -> LoadedModel:
+def in_memory(card: ModelCard, net: MaskNet | None, head: LabelHead | None, origin: Origin) -> LoadedModel:
     """A model to predict with; it shares nothing with the network that goes on learning."""
     preparation = preparation_of(card)
     if net is None:
-        return LoadedModel(card, preparation, load_encoder(shipped_encoder(card.encoder)), None, head)
+        return LoadedModel(card, preparation, origin.encoder, None, head)
     encoder = build_encoder(card.encoder)
     encoder.load_state_dict(as_stored(net.encoder))
     plan = blueprint_of(card).decoder
@@ -143,15 +143,34 @@ def on_cpu(network: nn.Module) -> dict[str, Tensor]:
 
 
 def write_model(
-    folder: Path, card: ModelCard, net: MaskNet | None, head: LabelHead | None, *, tuned: bool
+    folder: Path, card: ModelCard, net: MaskNet | None, head: LabelHead | None, *, tuned: bool, origin: Origin
 ) -> ModelCard:
-    """Write the model folder whole or not at all; the encoder goes in only where training changed it."""
+    """Write the model folder whole or not at all.
+
+    The encoder goes in where training changed it, and where it does not ship: a model must work wherever it is copied.
+    Its licence, its attribution and its files of terms go along.
+    """
+    inside = tuned or not origin.ships
+    encoder = net.encoder if net is not None and tuned else origin.encoder
     tensors = tensors_of(
-        encoder=net.encoder if net is not None and tuned else None,
+        encoder=encoder if inside else None,
         decoder=net.decoder if net is not None else None,
         label_head=head,
     )
-    return save_model(folder, card, {name: value.cpu() for name, value in tensors.items()})
+    if inside:
+        card = _over(card, origin, tuned)
+    return save_model(folder, card, {name: value.cpu() for name, value in tensors.items()}, terms=origin.folder)
+
+
+def _over(card: ModelCard, origin: Origin, tuned: bool) -> ModelCard:
+    """The card of a model with this encoder inside."""
+    return replace(
+        card,
+        settings=MappingProxyType({**card.settings, ENCODER: {**origin.told(), "tuned": tuned}}),
+        licence=card.licence or origin.card.licence,
+        attribution=tuple(dict.fromkeys((*origin.card.attribution, *card.attribution))),
+        train_subjects=tuple(dict.fromkeys((*card.train_subjects, *origin.card.train_subjects))),
+    )
 
 
 def _segment(schema: Schema, value: int) -> str:

@@ -26,10 +26,11 @@ FILL = 8
 class _View:
     maps: dict[int, Tensor]  # (C, h, w) in half precision, by stride
     target: Tensor  # (K, H / 2, W / 2)
+    image: Tensor | None  # (1, H, W) uint8, where the decoder looks at it
 
 
 class FeaturePool:
-    """Views of `placed` as `encoder` sees them, at most `views` of them."""
+    """Views of `placed` as `encoder` sees them; `with_image`: the decoder looks at the image too, so it is kept."""
 
     def __init__(
         self,
@@ -39,8 +40,11 @@ class FeaturePool:
         draws: Augmentation,
         rng: np.random.Generator,
         device: Device,
+        *,
+        with_image: bool = False,
     ) -> None:
-        self.encoder, self.placed, self.classes, self.draws = encoder, list(placed), classes, draws
+        self.encoder, self.with_image = encoder, with_image
+        self.placed, self.classes, self.draws = list(placed), classes, draws
         self.rng, self.device = rng, device
         self.canvas_rc = canvas_of(self.placed)
         self.kept: dict[str, list[_View]] = {item.sample.stem: [] for item in self.placed}
@@ -88,7 +92,11 @@ class FeaturePool:
         with self.device.autocast():
             features = self.encoder(made.x.to(self.device.kind))
         maps = {stride: m.bfloat16().cpu() for stride, m in features.maps.items()}
-        return [_View({s: m[i].clone() for s, m in maps.items()}, made.target[i]) for i in range(len(items))]
+        images = (made.x * 255).round().to(torch.uint8) if self.with_image else None
+        return [
+            _View({s: m[i].clone() for s, m in maps.items()}, made.target[i], None if images is None else images[i])
+            for i in range(len(items))
+        ]
 
 
 def _joined(views: Sequence[_View], *, half: bool) -> Batch:
@@ -96,4 +104,6 @@ def _joined(views: Sequence[_View], *, half: bool) -> Batch:
     for stride in views[0].maps:
         stacked = torch.stack([v.maps[stride] for v in views]).contiguous(memory_format=torch.channels_last)
         maps[stride] = stacked if half else stacked.float()
-    return Batch(Features(maps, torch.empty(len(views), 0)), torch.stack([v.target for v in views]))
+    features, target = Features(maps, torch.empty(len(views), 0)), torch.stack([v.target for v in views])
+    images = [v.image for v in views if v.image is not None]
+    return Batch(features, target, torch.stack(images) if images else None)

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from usfm_studio.document.errors import WrongUsage
 from usfm_studio.document.snapshot import Sample, Snapshot
 from usfm_studio.engine.learning.holdout import HELD_OUT, Sides, carried, chosen_subjects, joined, sides_of
 from usfm_studio.engine.learning.making import Identity
+from usfm_studio.engine.learning.origin import Origin, origin_of
 from usfm_studio.engine.learning.plan import Recipe, fingerprint, plan
 from usfm_studio.engine.training_order import TrainingOrder
 
@@ -27,6 +29,7 @@ class Material:
     masked: tuple[Sample, ...]
     labelled: tuple[Sample, ...]
     recipe: Recipe
+    origin: Origin
     sides: Sides
     identity: Identity
     standalone: bool
@@ -59,18 +62,20 @@ class Material:
 
 
 def material(order: TrainingOrder, parents: Sequence[str] = ()) -> Material:
-    """Read the snapshot and decide everything. Raises NothingToLearn, Damaged, WrongUsage."""
+    """Read the snapshot and decide everything. Raises NothingToLearn, Damaged, BadModel, WrongUsage."""
     options = dict(order.options)
     standalone = bool(options.pop("standalone", False))
     snapshot = Snapshot.load(order.snapshot)
     useful = _useful(snapshot, order)
     marks = fingerprint(snapshot, useful)
+    origin = origin_of(order.encoder)
     exclusive = snapshot.schema.exclusive_labels and all(len(s.labels or ()) <= 1 for s in useful)
     recipe = plan(
         marks,
         task=order.task,
         budget_s=order.budget_s,
         seed=order.seed,
+        encoder=origin.encoder.name,
         exclusive_labels=exclusive,
         max_steps=options.pop("max_steps", None),
         options=options,
@@ -80,23 +85,40 @@ def material(order: TrainingOrder, parents: Sequence[str] = ()) -> Material:
     used = {s.stem for s in (*masked, *labelled)}
     samples = tuple(s for s in useful if s.stem in used)
     decisive = masked if recipe.masks else labelled
-    sides = sides_of(decisive, order.trained_before, _carriers(snapshot, samples, recipe))
-    sides = joined(sides, (s.subject for s in samples))
+    seen = origin.seen_among(s.subject for s in samples)
+    sides = sides_of(decisive, (*order.trained_before, *seen), _carriers(snapshot, samples, recipe))
+    sides = _unseen(joined(sides, (s.subject for s in samples)), seen)
     return Material(
         snapshot=snapshot,
         samples=samples,
         masked=masked,
         labelled=labelled,
         recipe=recipe,
+        origin=origin,
         sides=sides,
-        identity=_identity(order, snapshot, sides, parents),
+        identity=_identity(order, snapshot, sides, parents, origin),
         standalone=standalone,
     )
 
 
-def _identity(order: TrainingOrder, snapshot: Snapshot, sides: Sides, parents: Sequence[str]) -> Identity:
+def _unseen(sides: Sides, seen: Sequence[str]) -> Sides:
+    """The sides, if nobody in them is tested whose marks the encoder knows. Raises WrongUsage."""
+    known = set(sides.tested) & set(seen)
+    if not known:
+        return sides
+    raise WrongUsage(
+        "The fine-tuning cannot start over this encoder",
+        f"it has learned from the marks of {len(known)} of the {len(sides.tested)} subjects that would test the model",
+        "Name an encoder that no marks of these subjects taught, or annotate more subjects.",
+    )
+
+
+def _identity(
+    order: TrainingOrder, snapshot: Snapshot, sides: Sides, parents: Sequence[str], origin: Origin
+) -> Identity:
     """What the model's card will say beside the recipe."""
     return Identity(
+        origin=origin,
         name=order.name,
         exam=order.exam,
         schema=snapshot.schema,

@@ -117,7 +117,9 @@ class Run:
         )
         identity = replace(work.identity, train_subjects=work.everyone) if work.refits else work.identity
         card = card_of(work.recipe, identity, found)
-        written = write_model(self.folder.model, card, learned.net, learned.head, tuned=learned.tuned)
+        written = write_model(
+            self.folder.model, card, learned.net, learned.head, tuned=learned.tuned, origin=work.origin
+        )
         return self._body(work, learned, judgement, written)
 
     def _body(self, work: Material, learned: Learned, judgement: Judgement, card: ModelCard) -> dict[str, Any]:

@@ -36,11 +36,16 @@ class Placed:
 class Batch:
     """`x` (B, 1, H, W) float 0..1, or what the encoder made of it; `target` (B, K, H / 2, W / 2) shares of each class.
 
-    The shares of a cell sum to one.
+    The shares of a cell sum to one. `image` (B, 1, H, W) uint8 goes beside features where a decoder looks at it.
     """
 
     x: Tensor | Features
     target: Tensor
+    image: Tensor | None = None
+
+    def image_on(self, device: str) -> Tensor | None:
+        """The image as float 0..1 on a device."""
+        return None if self.image is None else self.image.to(device).float() / 255
 
 
 def place_samples(

@@ -48,10 +48,10 @@ class MaskNet(nn.Module):
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
 
-    def forward(self, x: Tensor | Features) -> Tensor:
+    def forward(self, x: Tensor | Features, image_BCHW: Tensor | None = None) -> Tensor:
         """Logits at stride 2. Features alone do where the decoder needs no look at the image (a pyramid's)."""
         if isinstance(x, Features):
-            return self.decoder(x)
+            return self.decoder(x, image_BCHW)
         return self.decoder(self.encoder(x), x)
 
 
@@ -80,7 +80,7 @@ def learn(
             group["lr"] = group["peak"] * scale
         batch = next(batches)
         with device.autocast():
-            logits = net(on(batch.x, device.kind))
+            logits = net(on(batch.x, device.kind), batch.image_on(device.kind))
         loss = mask_loss(logits.float(), batch.target.to(device.kind))
         value = float(loss.detach())
         stage.steps += 1

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+import torch
 from torch import Tensor, nn
 
 from usfm_studio.document.errors import NotFound
@@ -83,16 +84,22 @@ def tensors_of(**parts: nn.Module | None) -> dict[str, Tensor]:
 
 
 def stored(tensor: Tensor) -> Tensor:
-    """A tensor as it goes to disk: kernels in half precision, vectors (statistics among them) in single."""
-    return tensor.half() if tensor.ndim > 1 else tensor.float()
+    """A tensor as it goes to disk: kernels in half precision, vectors (statistics among them) in single.
+
+    A kernel with values beyond half precision (a stranger's) stays in single.
+    """
+    half = tensor.half() if tensor.ndim > 1 else None
+    return half if half is not None and bool(torch.isfinite(half).all()) else tensor.float()
 
 
-def save_model(folder: Path, card: ModelCard, tensors: Mapping[str, Tensor], *, ours: bool = True) -> ModelCard:
+def save_model(
+    folder: Path, card: ModelCard, tensors: Mapping[str, Tensor], *, ours: bool = True, terms: Path | None = None
+) -> ModelCard:
     """Write a model folder, whole or not at all; returns the card with its digest.
 
     The card's `digest` is filled in, and `encoder_digest` too where `tensors` hold an encoder. `ours`: an encoder
-    among them comes from the one that ships under its name, whose LICENSE and NOTICE go along. An older folder of that
-    name is replaced. Raises OSError.
+    among them comes from the one that ships under its name, whose LICENSE and NOTICE go along; `terms`: from that
+    folder, whose own go along. An older folder of that name is replaced. Raises OSError.
     """
     beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     beside.mkdir(parents=True)
@@ -100,8 +107,8 @@ def save_model(folder: Path, card: ModelCard, tensors: Mapping[str, Tensor], *, 
         digest = write_tensors(beside / WEIGHTS, tensors)
         tuned = card.task == "encoder" or any(name.startswith("encoder.") for name in tensors)
         card = replace(card, digest=digest, encoder_digest=digest if tuned else card.encoder_digest)
-        if tuned and ours:
-            _copy_terms(card.encoder, beside)
+        if tuned and (ours or terms is not None):
+            _copy_terms(terms or _shipped(card.encoder), beside)
         _write_flushed(beside / CARD, msgspec.json.format(msgspec.json.encode(card_to(card)), indent=2))
         _flush_folder(beside)
         _put_in_place(beside, folder)
@@ -170,10 +177,15 @@ def _joined(part: str, name: str) -> str:
     return f"{part}.{name}" if part else name
 
 
-def _copy_terms(encoder: str, into: Path) -> None:
+def _shipped(encoder: str) -> Path | None:
     try:
-        source = shipped_encoder(encoder)
+        return shipped_encoder(encoder)
     except NotFound:
+        return None
+
+
+def _copy_terms(source: Path | None, into: Path) -> None:
+    if source is None:
         return
     for name in ("LICENSE", "NOTICE"):
         if (source / name).is_file():

@@ -7,9 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
-import torch
-from torch import Tensor
-
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.engine.models.blueprint import INPUT_PX_RANGE
 from usfm_studio.engine.models.checkpoint import save_model, stored
@@ -30,14 +27,8 @@ def convert(file: Path, out: Path, *, licence: str = "", choice: Choice | None =
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     found = recognise(file, read_checkpoint(file), choice)
-    tensors = {name: _kept(tensor) for name, tensor in found.tensors.items()}
+    tensors = {name: stored(tensor.detach().contiguous()) for name, tensor in found.tensors.items()}
     return save_model(out, _card(file, digest, found, licence.strip() or NOT_STATED), tensors, ours=False)
-
-
-def _kept(tensor: Tensor) -> Tensor:
-    """As it goes to disk; in single precision where half cannot hold its values."""
-    kept = stored(tensor.detach().contiguous())
-    return kept if bool(torch.isfinite(kept).all()) else tensor.detach().float().contiguous()
 
 
 def _input_px(trained: int | None) -> int:
