@@ -7,9 +7,16 @@ import numpy as np
 import torch
 
 from usfm_studio.document.model_card import ModelCard
-from usfm_studio.engine.models.blueprint import Blueprint, blueprint_of
+from usfm_studio.engine.models.blueprint import Blueprint, EnhancerPlan, blueprint_of
 from usfm_studio.engine.models.catalogue import read_card, shipped_encoder
-from usfm_studio.engine.models.checkpoint import build_decoder, build_label_head, load_encoder, save_model, tensors_of
+from usfm_studio.engine.models.checkpoint import (
+    build_decoder,
+    build_enhancer,
+    build_label_head,
+    load_encoder,
+    save_model,
+    tensors_of,
+)
 
 LIGHT = {"widths": [16, 8, 8, 8], "convs": 1}
 
@@ -64,3 +71,23 @@ def a_frame(rows=90, columns=120, seed=0):
     r, c = np.mgrid[:rows, :columns]
     pixels[(r - rows / 2) ** 2 + (c - columns / 2) ** 2 < (rows / 4) ** 2] = 220
     return pixels
+
+
+def an_enhancer(folder, *, seed=0, trained=True, task="enhancement", input_px=64):
+    """The folder of an enhancement model that nobody trained; `trained`: its last layer is drawn large all the same."""
+    plan = EnhancerPlan(widths=(4, 4, 8))
+    torch.manual_seed(seed)
+    net = build_enhancer(plan, the_encoder())
+    if trained:
+        torch.nn.init.normal_(net.last.weight, std=1.0)
+    card = ModelCard(
+        digest="",
+        name="test",
+        task=task,
+        encoder="usfm_lite0",
+        encoder_digest=read_card(shipped_encoder()).digest,
+        input_px=input_px,
+        preprocessing={"placement": "box"},
+        settings={"architecture": {"enhancer": {"widths": list(plan.widths)}}},
+    )
+    return save_model(folder, card, tensors_of(enhancer=net.eval()))

@@ -36,11 +36,19 @@ class LabelHeadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     masked: bool
 
 
+class EnhancerPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An `Enhancer`: its widths at strides 2, 4 and 8."""
+
+    kind: Literal["residual"] = "residual"
+    widths: Annotated[tuple[Width, ...], Meta(min_length=3, max_length=3)]
+
+
 class Blueprint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The parts of a network beside its encoder."""
 
     decoder: DecoderPlan | None = None
     label_head: LabelHeadPlan | None = None
+    enhancer: EnhancerPlan | None = None
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

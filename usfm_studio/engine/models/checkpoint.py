@@ -24,6 +24,7 @@ from usfm_studio.document.values_json import card_to
 from usfm_studio.engine.models.blueprint import (
     Blueprint,
     DecoderPlan,
+    EnhancerPlan,
     LabelHeadPlan,
     Preparation,
     blueprint_of,
@@ -39,9 +40,12 @@ from usfm_studio.engine.models.catalogue import (
 )
 from usfm_studio.engine.models.decoder import UNetDecoder
 from usfm_studio.engine.models.encoder import Encoder, build_encoder
+from usfm_studio.engine.models.enhancer import Enhancer
 from usfm_studio.engine.models.label_head import LabelHead, summary_width
 from usfm_studio.engine.models.safe_tensors import bad, read_tensors, write_tensors
 
+ENHANCEMENT = "enhancement"
+"""The task of a model that gives pictures: no masks, no labels, never a proposal."""
 COUNTER = "num_batches_tracked"
 """BatchNorm's step counter: of no use after training, so never stored."""
 
@@ -55,10 +59,16 @@ class LoadedModel:
     encoder: Encoder
     decoder: UNetDecoder | None
     label_head: LabelHead | None
+    enhancer: Enhancer | None = None
 
     def parts(self) -> dict[str, nn.Module]:
         """The networks that are there, by the prefix of their tensors."""
-        named = {"encoder": self.encoder, "decoder": self.decoder, "label_head": self.label_head}
+        named = {
+            "encoder": self.encoder,
+            "decoder": self.decoder,
+            "label_head": self.label_head,
+            "enhancer": self.enhancer,
+        }
         return {name: part for name, part in named.items() if part is not None}
 
 
@@ -70,6 +80,11 @@ def build_decoder(plan: DecoderPlan, encoder: Encoder, segments: int) -> UNetDec
 def build_label_head(plan: LabelHeadPlan, encoder: Encoder, labels: int) -> LabelHead:
     """The label head of a blueprint with random weights."""
     return LabelHead(summary_width(encoder, plan.masked), labels, plan.masked)
+
+
+def build_enhancer(plan: EnhancerPlan, encoder: Encoder) -> Enhancer:
+    """The enhancer of a blueprint; untrained, it changes nothing."""
+    return Enhancer(encoder.channels, plan.widths)
 
 
 def tensors_of(**parts: nn.Module | None) -> dict[str, Tensor]:
@@ -126,7 +141,8 @@ def load_model(folder: Path, encoders: Iterable[Path] = ()) -> LoadedModel:
     plan = blueprint_of(card)
     encoder = build_encoder(card.encoder)
     decoder, label_head = _heads(plan, card, encoder)
-    model = LoadedModel(card, preparation_of(card), encoder, decoder, label_head)
+    enhancer = build_enhancer(plan.enhancer, encoder) if plan.enhancer else None
+    model = LoadedModel(card, preparation_of(card), encoder, decoder, label_head, enhancer)
     own_encoder = card.encoder_digest == card.digest
     if not own_encoder:
         model.encoder = load_encoder(find_encoder(card.encoder_digest, encoders))
@@ -148,8 +164,10 @@ def load_encoder(folder: Path) -> Encoder:
 
 
 def _heads(plan: Blueprint, card: ModelCard, encoder: Encoder) -> tuple[UNetDecoder | None, LabelHead | None]:
-    if plan.decoder is None and plan.label_head is None:
-        raise bad("its card describes neither a mask decoder nor a label head")
+    if plan.decoder is None and plan.label_head is None and plan.enhancer is None:
+        raise bad("its card describes neither a mask decoder nor a label head nor an enhancer")
+    if (plan.enhancer is None) != (card.task != ENHANCEMENT):
+        raise bad("its task and its network do not fit")
     if (plan.decoder is None) != (not card.segments) or (plan.label_head is None) != (not card.labels):
         raise bad("its card lists other outputs than its network has")
     if plan.label_head is not None and plan.label_head.masked and plan.decoder is None:
