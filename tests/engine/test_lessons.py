@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from usfm_studio.engine.client import Engine
 from usfm_studio.engine.doors import FramePixels, LessonsLacking
 from usfm_studio.engine.doors import Lesson as LessonSent
-from usfm_studio.engine.learning.lessons import Lesson, TaughtHead
+from usfm_studio.engine.learning.lessons import LEAST_LEFT_OUT, Lesson, TaughtHead
 from usfm_studio.engine.models.catalogue import shipped_encoder
 from usfm_studio.engine.models.features import Features
 from usfm_studio.engine.models.placement import place
@@ -112,6 +112,23 @@ def test_what_is_left_out_is_told_from_two_subjects_on():
     assert head.left_out == {}
     teach(head, [lesson(0), lesson(1), lesson(2)])
     assert 0.2 < head.left_out[1] <= 1
+
+
+def test_a_segment_that_left_out_subjects_get_badly_is_not_proposed():
+    """The second subject's mask has nothing to do with its image: whoever learned from one fails on the other."""
+    head = TaughtHead(CHANNELS)
+    teach(head, [lesson(0)])
+    assert answer(head)[0].any(), "with one subject nothing is known against it"
+    odd = lesson(2)
+    features, placement, ids, x_1HW = SCENES[2]
+    corner = np.zeros_like(ids)
+    corner[:6, :6] = 1
+    head.take(odd, features, placement, corner, x_1HW)
+    head.learn([lesson(0), odd])
+    assert head.left_out[1] < LEAST_LEFT_OUT
+    ids, confidences = answer(head)
+    assert not ids.any()
+    assert confidences == {}
 
 
 # --- in the host --------------------------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ from usfm_studio.engine.models.placement import Placement
 
 BASIS_SIZES = (8, 4, 2, 1)
 """The directions come from so many lessons, the first of the list: found anew when the list has doubled, up to 8."""
+LEAST_LEFT_OUT = 0.5
+"""A segment that lessons left out get worse than this is not proposed: it would cost a person more than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +97,13 @@ class TaughtHead:
     ) -> tuple[Ids, dict[int, float]]:
         """(ids at native size, read-only; soft Dice confidence by value, of those that occur) of a frame.
 
-        Raises ValueError before `learn`.
+        Segments that are known to be found too badly (`left_out`) are left out. Raises ValueError before `learn`.
         """
         if self._head is None:
             raise ValueError("nothing has been learned yet")
         classes, p_Krc = self._head.predict(features, placement, x_1HW)
-        ids = np.array(classes, np.uint8)[p_Krc.argmax(0)]
+        bad = {value for value, dice in self.left_out.items() if dice < LEAST_LEFT_OUT}
+        ids = np.array([0 if value in bad else value for value in classes], np.uint8)[p_Krc.argmax(0)]
         ids.flags.writeable = False
         marked = [(n, value) for n, value in enumerate(classes) if value]
         return ids, {v: soft_dice(p_Krc[n], ids == v) for n, v in marked if (ids == v).any()}
