@@ -10,7 +10,7 @@ from usfm_studio.document.frame import Instance
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.resources import resource
 from usfm_studio.engine.models.blueprint import check_card
-from usfm_studio.engine.models.catalogue import ENCODERS_KNOWN, find_encoder
+from usfm_studio.engine.models.catalogue import ENCODERS_KNOWN, PROMPTS, find_encoder
 from usfm_studio.project import files
 from usfm_studio.project.models import card_in
 from usfm_studio.project.models import read_card as checked_card
@@ -54,8 +54,8 @@ def shipped() -> tuple[tuple[Path, ModelCard], ...]:
 
 
 def shipped_models() -> tuple[tuple[Path, ModelCard], ...]:
-    """Models that come with the program and propose for a known organ (bare encoders are left out)."""
-    return tuple((path, card) for path, card in shipped() if card.task != "encoder")
+    """Models that come with the program and propose for a known organ: neither encoders nor what answers prompts."""
+    return tuple((path, card) for path, card in shipped() if card.task not in ("encoder", PROMPTS))
 
 
 def starter_for(instance: Instance, exam: str = "") -> Path | None:

@@ -15,6 +15,9 @@ from usfm_studio.document.values_json import card_from
 DEFAULT_ENCODER = "usfm_lite0"
 ENCODERS_KNOWN = ("usfm_lite0", "usfm_lite1", "usfm_lite2", "usfm_tiny", "usfm_small", "usfm_base")
 """The names of `encoder.ENCODERS`, for those who may not import torch."""
+PROMPTS = "prompts"
+"""The task of a model that answers clicks, boxes and scribbles."""
+PROMPTER = "prompt_open"
 CARD, WEIGHTS = "card.json", "model.safetensors"
 CARD_MOST = 1 << 20
 
@@ -38,6 +41,11 @@ def shipped_encoder(name: str = DEFAULT_ENCODER) -> Path:
     if not (folder / WEIGHTS).is_file():
         raise NotFound(f'The encoder "{name}" has no weights here', "they do not ship with the program", "Import them.")
     return folder
+
+
+def shipped_prompter() -> Path:
+    """The folder of the model for prompts that comes with the program."""
+    return resource("weights", PROMPTER)
 
 
 def find_encoder(digest: str, others: Iterable[Path] = ()) -> Path:
