@@ -122,6 +122,11 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         _field("photometric"),
         _field("transfer_syntax"),
     ),
+    "frames": (
+        _field("frame"),
+        ("score", lambda row: f"{row['score']:.2f}"),
+        _field("reason"),
+    ),
     "checks": (
         ("", lambda row: "ok" if row["ok"] else "!!"),
         _field("name"),

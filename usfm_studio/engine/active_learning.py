@@ -68,7 +68,8 @@ def unsure_and_different(
     """
     if not len(x_ND) or count <= 0:
         return []
-    rank_N = (certainty_N[None] >= certainty_N[:, None]).mean(1)
+    surer_NN = certainty_N[None] - certainty_N[:, None]
+    rank_N = (surer_NN > 0).mean(1) + (surer_NN == 0).mean(1) / 2
     score_N = rank_N * rng.uniform(*NOISE, len(x_ND)) / NOISE[1]
     cluster_N = clusters(x_ND, 2 * count, rng)
     chosen: list[Choice] = []

@@ -159,7 +159,7 @@ def promotion(project: Project, card: ModelCard, exam: str | None = None) -> Set
 
     Raises WrongUsage for a group that the project does not know.
     """
-    group = exam_for(project, card) if exam is None else _known(project, exam)
+    group = exam_for(project, card) if exam is None else known_group(project, exam)
     before = project.models.champion(group)
     if before == card.digest:
         return None
@@ -180,7 +180,8 @@ def exam_for(project: Project, card: ModelCard) -> str:
     return known.pop() if len(known) == 1 else card.exam
 
 
-def _known(project: Project, exam: str) -> str:
+def known_group(project: Project, exam: str) -> str:
+    """An exam group of the project, as its schema spells it. Raises WrongUsage for one that it does not know."""
     groups = ("", *project.schema.exams)
     found = next((group for group in groups if group.casefold() == exam.casefold()), None)
     if found is None:
@@ -195,7 +196,7 @@ def going_back(project: Project, exam: str | None = None) -> SetChampion:
     Where there is no parent, no model of the project proposes. Raises NotFound where none is in use, WrongUsage where
     several groups have one and none is named.
     """
-    groups = (_known(project, exam),) if exam is not None else tuple(project.champions())
+    groups = (known_group(project, exam),) if exam is not None else tuple(project.champions())
     used = {group: digest for group in groups if (digest := project.models.champion(group)) is not None}
     if not used:
         raise NotFound("There is no model to go back from", "none is in use", "Fine-tune first.")
