@@ -13,6 +13,7 @@ import os
 import sys
 import time
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -22,9 +23,9 @@ import numpy as np
 import torch
 from painted_structures import painted
 
-from usfm_studio.document.model_card import ModelCard
+from usfm_studio.document.model_card import ModelCard, subject_code
 from usfm_studio.document.splits import fold_of
-from usfm_studio.engine.models.catalogue import PROMPTER, read_card, shipped_encoder
+from usfm_studio.engine.models.catalogue import PROMPTER, PROMPTS, read_card, shipped_encoder
 from usfm_studio.engine.models.checkpoint import load_encoder
 from usfm_studio.engine.models.compiled import CannotCompile, CompiledEncoder
 from usfm_studio.engine.models.fuse import fused
@@ -46,14 +47,17 @@ NOTES = (
 )
 
 
-def frames_of(folder, left_out):
-    """The frames of a DATA folder that may be learned from."""
+def files_of(folder, left_out):
+    """File -> subject, of the subjects of a DATA folder that may be learned from."""
     with (folder / "subjects.csv").open(encoding="utf-8", newline="") as file:
         subjects = {row["file"]: row["subject"] for row in csv.DictReader(file)}
+    return {f: s for f, s in sorted(subjects.items()) if fold_of(s, FOLDS) != LEFT_FOLD and s not in left_out}
+
+
+def frames_of(folder, left_out):
+    """The frames of a DATA folder that may be learned from."""
     found = []
-    for name, subject in sorted(subjects.items()):
-        if fold_of(subject, FOLDS) == LEFT_FOLD or subject in left_out:
-            continue
+    for name in files_of(folder, left_out):
         grey = cv2.imread(str(folder / "images" / name), cv2.IMREAD_GRAYSCALE)
         mask = folder / "masks" / f"{Path(name).stem}.png"
         ids = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE) if mask.is_file() else np.zeros_like(grey)
@@ -80,13 +84,9 @@ def lessons(sets, embed, rng):
             yield made
 
 
-def embedder(random_encoder):
+def embedder():
     """The frozen encoder as a function, and its widths."""
     encoder = load_encoder(shipped_encoder())
-    if random_encoder:
-        for module in encoder.modules():
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
     try:
         embed = CompiledEncoder(encoder, torch.get_num_threads())
     except CannotCompile:
@@ -110,13 +110,19 @@ class Keeper:
     def write(self, step, average):
         self.kept = time.monotonic()
         settings = {**self.card.settings, "steps": step}
-        save_prompts(self.out, replace_settings(self.card, settings), average)
+        save_prompts(self.out, replace(self.card, settings=settings), average)
 
 
-def replace_settings(card, settings):
-    from dataclasses import replace
-
-    return replace(card, settings=settings)
+def card_for(data, sets, minutes, seed, left_out):
+    """What is known of the model before it is trained."""
+    encoder = read_card(shipped_encoder())
+    subjects = sorted({s for name in sets for s in files_of(data / name, left_out(name)).values()})
+    return ModelCard(
+        digest="", name="Smart prompts", task=PROMPTS, encoder=encoder.encoder, encoder_digest=encoder.digest,
+        licence="Apache-2.0", attribution=tuple(attribution(data / name) for name in sets), notes=NOTES, seed=seed,
+        train_subjects=tuple(subject_code(s) for s in subjects),
+        settings={"processor_minutes": minutes, "sets": sets, "left_fold": f"{LEFT_FOLD} of {FOLDS}"},
+    )  # fmt: skip
 
 
 def main():
@@ -130,17 +136,16 @@ def main():
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     torch.manual_seed(given.seed)
-    excluded = tomllib.loads((RESOURCES / "sample" / "sample.toml").read_text("utf-8"))["excluded"]
-    used = {n: w for n, w in (MASKED | UNMASKED).items() if n not in given.leave_out}
-    sets = {n: (frames_of(given.data / n, set(excluded.get(n, ()))), weight) for n, weight in used.items()}
+    sample = tomllib.loads((RESOURCES / "sample" / "sample.toml").read_text("utf-8"))
+    used = {name: weight for name, weight in (MASKED | UNMASKED).items() if name not in given.leave_out}
+
+    def left_out(name):
+        return set(sample["excluded"].get(name, ()))
+
+    sets = {name: (frames_of(given.data / name, left_out(name)), weight) for name, weight in used.items()}
     print({name: len(frames) for name, (frames, _) in sets.items()}, flush=True)
-    embed, channels = embedder(random_encoder=False)
-    encoder = read_card(shipped_encoder())
-    card = ModelCard(
-        digest="", name="Smart prompts", task="prompts", encoder=encoder.encoder, encoder_digest=encoder.digest,
-        licence="Apache-2.0", attribution=tuple(attribution(given.data / name) for name in used), notes=NOTES,
-        seed=given.seed, settings={"processor_minutes": given.minutes, "sets": used, "left_fold": "0 of 5"},
-    )  # fmt: skip
+    embed, channels = embedder()
+    card = card_for(given.data, used, given.minutes, given.seed, left_out)
     decoder = PromptDecoder(channels, PromptPlan())
     keeper = Keeper(given.out, card)
     recipe = Recipe(seconds=given.minutes * 60, seed=given.seed)

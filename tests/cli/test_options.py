@@ -12,6 +12,7 @@ FROZEN = {
     "import": {"PROJECT", "PATHS", "--annotations"},
     "propose": {"PROJECT", "--model", "--all"},
     "finetune": {"PROJECT", "--data", "--fraction", "--folds", "--fold", "--task", "--minutes", "--out", "--exam"},
+    "next": {"PROJECT", "-n", "--target", "--exam"},
     "predict": {"INPUTS", "--model", "--out", "--kind"},
     "evaluate": {"--model", "--data", "--folds", "--fold"},
     "models": {"ACT", "MODEL", "--project", "--out", "--exam", "--licence", "--heads", "--pixels"},
@@ -21,14 +22,16 @@ FROZEN = {
     "pack": {"OUT", "PATHS", "--size", "--organ", "--leave-fold", "--folds", "--add"},
     "pretrain": {"CONFIG", "CHANGES", "--resume", "--out"},
     "probe": {"MORE", "--encoder", "--data", "--against", "--fold-role", "--quick"},
+    "clicks": {"--data", "--model", "--prompt", "--cap", "--from-proposal", "--folds", "--fold", "--jitter"},
     "encode": {"PATHS", "--model", "--out", "--maps"},
 }
 NOT_YET = {
-    "clicks", "propagate", "measure", "report", "agreement", "next", "deidentify",
+    "propagate", "measure", "report", "agreement", "deidentify",
 }  # fmt: skip
 CHOICES = {
     ("finetune", "task"): ["segmentation", "labels", "enhancement", "auto"],
     ("predict", "kind"): ["masks", "labels", "probabilities", "enhanced"],
+    ("clicks", "prompt"): ["click", "box", "scribble"],
     ("models", "act"): ["list", "show", "import", "export", "promote", "rollback", "remove"],
     ("project", "act"): ["check", "repair", "compact", "migrate"],
 }
@@ -40,6 +43,7 @@ DEFAULTS = {
     "task": "auto",
     "fraction": None,
     "kind": None,
+    "cap": 20,
 }
 
 

@@ -127,6 +127,29 @@ def propose(call: Shared, project: Path, model: str | None, all_frames: bool) ->
     return perform(call, house, run(ProposeArguments(model=model, all_frames=all_frames), house))
 
 
+@studio.command("next")
+@click.argument("project", type=FOLDER)
+@click.option("-n", "count", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many frames.")
+@click.option(
+    "--target",
+    type=Finite(0, 1, min_open=True),
+    default=None,
+    help="The score to reach; by default the present one + 0.02.",
+)
+@click.option("--exam", default=None, help="Only images of this body part.")
+@shared
+def next_(call: Shared, project: Path, **rest: Any) -> int:
+    """Tell which frames to annotate next and why, and how many more subjects a score would take.
+
+    Example: usfm-studio next heads.usfm -n 10 --target 0.95
+    """
+    from usfm_studio.verbs.house import House
+    from usfm_studio.verbs.next_frames import NextArguments, run
+
+    house = House.at(project, call.options(), read_only=True)
+    return perform(call, house, run(NextArguments(**rest), house))
+
+
 @studio.command()
 @click.argument("project", type=FOLDER, required=False)
 @click.option("--data", type=FOLDER, default=None, help="A DATA folder instead of a project.")
@@ -275,12 +298,10 @@ def project(call: Shared, act: str, project: Path) -> int:
 
 
 NOT_YET = {
-    "clicks": "Measure smart prompts by simulated clicks.",
     "propagate": "Carry masks through a loop.",
     "measure": "Measure from masks.",
     "report": "Write the page for a study.",
     "agreement": "Compare readers.",
-    "next": "Tell what to annotate next and why.",
     "deidentify": "Remove identity from headers and pixels.",
 }
 

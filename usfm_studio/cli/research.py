@@ -1,4 +1,4 @@
-"""Commands for those who train and compare encoders. As in `commands`, a verb is imported when it runs."""
+"""Commands for those who train, compare and measure. As in `commands`, a verb is imported when it runs."""
 
 from __future__ import annotations
 
@@ -97,6 +97,38 @@ def probe(call: Shared, data: tuple[Path, ...], more: tuple[Path, ...], **rest: 
 
     house = House(call.options())
     return perform(call, house, run(ProbeArguments(data=(*data, *more), **rest), house))
+
+
+@studio.command()
+@click.option("--data", type=FOLDER, required=True, help="A DATA folder with masks.")
+@click.option("--model", default=None, help="A model for prompts; with --from-proposal, the one that proposes.")
+@click.option(
+    "--prompt",
+    type=click.Choice(["click", "box", "scribble"]),
+    default="click",
+    show_default=True,
+    help="The first interaction; after a box follow clicks.",
+)
+@click.option("--cap", type=click.IntRange(1, 200), default=20, show_default=True, help="Interactions at most.")
+@click.option("--from-proposal", is_flag=True, help="Start from the masks that a model proposes.")
+@click.option("--folds", type=click.IntRange(2), default=None, help="Number of folds by subject.")
+@click.option("--fold", type=click.IntRange(0), default=None, help="Score only the subjects of this fold.")
+@click.option("--jitter", type=click.IntRange(0), default=None, metavar="SEED", help="Click off the centre.")
+@shared
+def clicks(call: Shared, folds: int | None, fold: int | None, **rest: Any) -> int:
+    """Measure smart prompts by a simulated person: how many clicks a good mask costs.
+
+    Example: usfm-studio clicks --data breasts --folds 5 --fold 0
+    """
+    from usfm_studio.verbs.clicks import ClicksArguments, run
+    from usfm_studio.verbs.house import House
+
+    if (folds is None) != (fold is None):
+        raise click.UsageError("--folds and --fold belong together.")
+    if folds is not None and fold is not None and fold >= folds:
+        raise click.UsageError("--fold counts from 0 and must be below --folds.")
+    house = House(call.options())
+    return perform(call, house, run(ClicksArguments(folds=folds, fold=fold, **rest), house))
 
 
 def _quietly(call: Shared, house: House, steps: Steps[Any]) -> int:

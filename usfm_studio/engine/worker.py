@@ -1,7 +1,7 @@
 """The fine-tuning worker's main: one child, one run (or one evaluation) at a time, at the lowest priority.
 
 Started as `python -m usfm_studio.engine.worker` by the process kit. Requests: `train` (a `TrainingOrder`),
-`evaluate` and `probe`. Progress carries events. SIGTERM ends a run within seconds, its best model on disk.
+`evaluate`, `probe` and `clicks`. Progress carries events. SIGTERM ends a run within seconds, its best model on disk.
 """
 
 from __future__ import annotations
@@ -22,10 +22,14 @@ from usfm_studio.children.serve import Context, serve
 from usfm_studio.document.errors import Interrupted, WrongUsage
 from usfm_studio.document.snapshot import Snapshot
 from usfm_studio.engine.device import choose_device
+from usfm_studio.engine.learning.enhancement import TASK
+from usfm_studio.engine.learning.enhancement_scoring import evaluate_enhancement
 from usfm_studio.engine.learning.evaluation import evaluate
 from usfm_studio.engine.learning.holdout import chosen_subjects
 from usfm_studio.engine.learning.run import fine_tune
+from usfm_studio.engine.models.catalogue import read_card
 from usfm_studio.engine.probing.request import probe
+from usfm_studio.engine.prompting.measuring import measure
 from usfm_studio.engine.training_order import TrainingOrder
 
 ENDED = threading.Event()
@@ -65,7 +69,8 @@ def score(body: dict[str, Any], context: Context) -> dict[str, Any]:
         context.progress({"event": "progress", "done": done, "total": total})
 
     device = choose_device(order.device, order.threads)
-    return evaluate(Path(order.model), snapshot, subjects, device=device, check=check).to_json()
+    scoring = evaluate_enhancement if read_card(Path(order.model)).task == TASK else evaluate
+    return scoring(Path(order.model), snapshot, subjects, device=device, check=check).to_json()
 
 
 def look(body: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -73,10 +78,15 @@ def look(body: dict[str, Any], context: Context) -> dict[str, Any]:
     return probe(body, context, ENDED.is_set)
 
 
+def click(body: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Simulate prompts; see `prompting.measuring.measure`."""
+    return measure(body, context, ENDED.is_set)
+
+
 def main() -> int:
     """Answer until the parent says goodbye."""
     signal.signal(signal.SIGTERM, lambda _signal, _frame: ENDED.set())
-    return serve({"train": train, "evaluate": score, "probe": look})
+    return serve({"train": train, "evaluate": score, "probe": look, "clicks": click})
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import psutil
 
 from usfm_studio.document.errors import BadModel, Interrupted, StudioError
 from usfm_studio.document.resources import resource
+from usfm_studio.engine.models.catalogue import PROMPTS
 from usfm_studio.imaging.client import DecodedFrame
 from usfm_studio.imaging.description import descriptions_from
 from usfm_studio.project.models import read_card as checked_card
@@ -179,11 +180,15 @@ def _font() -> Check:
     return Check(name="font", ok=bool(found), detail=names or "missing", hint="" if found else AGAIN)
 
 
+KINDS = {"encoder": "encoder", PROMPTS: "smart prompts"}
+"""What a shipped folder is called, by its card's task."""
+
+
 def _weights() -> list[Check]:
     """Bundled encoders and models, their digests checked."""
     checks = []
     for path, card in shipped():
-        kind = "encoder" if card.task == "encoder" else "starter model"
+        kind = KINDS.get(card.task, "starter model")
         try:
             checked_card(path)
         except BadModel as error:

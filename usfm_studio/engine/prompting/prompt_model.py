@@ -48,6 +48,6 @@ def load_prompts(folder: Path) -> PromptModel:
 
 def save_prompts(folder: Path, card: ModelCard, decoder: PromptDecoder) -> ModelCard:
     """Write a folder, whole or not at all; returns the card with its digest and the decoder's plan. Raises OSError."""
-    settings = {**card.settings, "architecture": msgspec.to_builtins(decoder.plan)}
+    settings = {**card.settings, "architecture": {"down": [*decoder.plan.down], "up": [*decoder.plan.up]}}
     card = replace(card, settings=settings, task=PROMPTS)
     return save_model(folder, card, tensors_of(decoder=decoder))

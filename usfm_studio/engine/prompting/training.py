@@ -109,14 +109,22 @@ def losses(logits_B1hw: Tensor, targets_B1hw: Tensor) -> Tensor:
 
 @dataclass(slots=True)
 class Recipe:
-    """`seconds` of processor time, `rate` at its peak, `batch` sessions a step, `pool` lessons held at a time."""
+    """`seconds` of processor time; `rate` at its peak, which comes after `warm_up` steps; `batch` sessions a step.
+
+    `pool`: lessons held at a time; `renewed`: how many of them a step gives way to new ones.
+    """
 
     seconds: float
     rate: float = 3e-3
     batch: int = 8
     pool: int = 500
     renewed: float = 1.0
+    warm_up: int = 100
     seed: int = 0
+
+    def rate_at(self, step: int, share: float) -> float:
+        """The rate of a step, when this share of the time is over: warm-up, then half a cosine down to 2 %."""
+        return self.rate * min(1.0, (step + 1) / self.warm_up) * (0.51 + 0.49 * math.cos(math.pi * share))
 
 
 def learn(
@@ -139,7 +147,7 @@ def learn(
     step = 0
     while (share := (clock() - began) / recipe.seconds) < 1:
         for group in optimiser.param_groups:
-            group["lr"] = recipe.rate * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * (1 + math.cos(math.pi * share)) / 2)
+            group["lr"] = recipe.rate_at(step, share)
         chosen = rng.choice(len(sessions), recipe.batch, replace=False)
         loss, answers = _step(decoder, optimiser, [sessions[i] for i in chosen])
         for i, answer in zip(chosen, answers, strict=True):

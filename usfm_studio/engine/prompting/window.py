@@ -1,4 +1,4 @@
-"""What the network sees of a frame: a square part of it at 256 x 256, and prompts drawn over it. No torch here."""
+"""What the network sees of a frame: a square part of it at 256 x 256, and prompts drawn over it."""
 
 from __future__ import annotations
 
