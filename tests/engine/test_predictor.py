@@ -79,6 +79,11 @@ def test_models_of_one_encoder_share_embeddings_and_others_do_not(tmp_path):
         a_predictor(tmp_path / "m", cache, seed=seed, input_px=sizes).predict(a_frame())
         assert count() == wanted
     a_predictor(tmp_path / "m", cache, own_encoder=True).predict(a_frame())
+    assert count() == 2  # the shipped weights, inside a model
+    model = load_model(tmp_path / "m")
+    with torch.no_grad():
+        model.encoder.conv_stem.weight.mul_(2)
+    Predictor(model, CPU, cache).predict(a_frame())
     assert count() == 3
 
 

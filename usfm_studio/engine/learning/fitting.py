@@ -74,8 +74,16 @@ class MaskFitter:
         if rates.encoder == 0 and self.pool is None:
             draws, classes = self.recipe.augmentation, self.recipe.classes
             rng = np.random.default_rng([self.recipe.seed, POOL_SEED])
-            looks = self.net.decoder.stem is not None
-            self.pool = FeaturePool(self.net.encoder, self.placed, classes, draws, rng, self.device, with_image=looks)
+            self.pool = FeaturePool(
+                self.net.encoder,
+                self.placed,
+                classes,
+                draws,
+                rng,
+                self.device,
+                with_image=self.net.decoder.stem is not None,
+                at_once=self.recipe.views_at_once,
+            )
             self.pool.fill(self.recipe.views, stage)
 
     def _stream(self, subjects: set[str], rates: Rates, seed: int) -> Iterator[Batch]:
@@ -84,7 +92,7 @@ class MaskFitter:
             if self.pool is None:
                 raise ValueError("the pool of features was not prepared")
             self.pool.rng = rng
-            return self.pool.batches(self.recipe.batch, subjects)
+            return self.pool.batches(self.recipe.batch, subjects, self.recipe.renew_every)
         chosen = [p for p in self.placed if p.sample.subject in subjects]
         return batches(chosen, self.recipe.classes, self.recipe.batch, self.recipe.augmentation, rng)
 

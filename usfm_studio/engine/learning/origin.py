@@ -10,12 +10,16 @@ from typing import Any
 
 from usfm_studio.document.errors import BadModel
 from usfm_studio.document.model_card import ModelCard, subject_code
-from usfm_studio.engine.models.catalogue import find_encoder, read_card, shipped_encoder
+from usfm_studio.engine.models.catalogue import WEIGHTS, find_encoder, read_card, shipped_encoder
 from usfm_studio.engine.models.checkpoint import load_encoder, load_model
 from usfm_studio.engine.models.encoder import Encoder
 
 ENCODER = "encoder"
 """In a card's settings: where the encoder of a model came from, with its weights inside."""
+
+WRITING_S = 1.0
+BYTES_A_SECOND = 50e6
+"""Of a slow disk, hashing and flushing included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,13 @@ class Origin:
     def copy(self) -> Encoder:
         """The same encoder, to be changed."""
         return copy.deepcopy(self.encoder)
+
+    @property
+    def writing_s(self) -> float:
+        """Seconds to keep in hand for writing a model over it."""
+        if self.ships:
+            return WRITING_S
+        return WRITING_S + (self.folder / WEIGHTS).stat().st_size / BYTES_A_SECOND
 
     def seen_among(self, subjects: Iterable[str]) -> tuple[str, ...]:
         """Those of the subjects whose marks taught the model that the encoder was taken from."""

@@ -15,12 +15,20 @@ from usfm_studio.document.errors import NothingToLearn, WrongUsage
 from usfm_studio.document.snapshot import Sample, Snapshot
 from usfm_studio.engine.learning.augment import Augmentation
 from usfm_studio.engine.learning.segmentation import Rates
+from usfm_studio.engine.models.vit_plan import plan_of
 
 TASKS = ("auto", "segmentation", "labels")
+USUAL_PX, FINE_PX = 256, 384
 SMALL_TARGET = 0.03
-"""Targets that cover less of the image than this are learned at 384 px instead of 256."""
+"""Targets that cover less of the image than this are learned at `FINE_PX`."""
 FEW_SUBJECTS = 6
 """Below this many subjects the encoder stays as it is."""
+FEW_FOR_VIT = 10
+"""The same for a vision transformer."""
+VIT_RATE = 1e-4
+"""Its rate, where it moves: a fifth of a pyramid's. Published fine-tuning of BEiT goes by 3e-5 to 1e-4 (BEiT, 2021)."""
+STILL = Rates(encoder=0.0)
+"""The encoder stays as it is."""
 MEMBERS_SHARE = 0.75
 """Part of the learning that goes to the members of a cross-fitting; their mean has the rest."""
 SIDED = 0.15
@@ -64,6 +72,8 @@ class Recipe:
     budget_s: float
     seed: int
     max_steps: int | None = None
+    views_at_once: int = 8  # through the encoder together, where features are kept
+    renew_every: int = 1  # steps for each view that is made anew
     fingerprint: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -128,11 +138,11 @@ def plan(
     """
     chosen = _task(marks, task)
     given = dict(options or {})
-    tune = given.pop("tune", "none" if marks.subjects < FEW_SUBJECTS or chosen != "segmentation" else "upper")
+    tune = given.pop("tune", "none" if marks.subjects < _few(encoder) or chosen != "segmentation" else "upper")
     recipe = Recipe(
         task=chosen,
         encoder=encoder,
-        input_px=int(given.pop("input_px", 384 if 0 < marks.median_share < SMALL_TARGET else 256)),
+        input_px=int(given.pop("input_px", FINE_PX if 0 < marks.median_share < SMALL_TARGET else USUAL_PX)),
         placement=str(given.pop("placement", "keep")),
         segments=marks.segments if chosen != "labels" else (),
         labels=marks.labels if chosen != "segmentation" else (),
@@ -142,8 +152,8 @@ def plan(
         convs=1,
         batch=int(given.pop("batch", 8)),
         views=int(given.pop("views", 160)),
-        rates=_rates(str(tune)),
-        member_rates=_rates("none"),
+        rates=_rates(str(tune), encoder),
+        member_rates=STILL,
         members_share=MEMBERS_SHARE,
         augmentation=Augmentation(flip=0.5 if given.pop("flip", not marks.sided) else 0.0),
         budget_s=budget_s,
@@ -181,13 +191,21 @@ def _lacking_labels(marks: Fingerprint) -> tuple[str, str]:
     return "no frame has a mask or a label", "Finish frames of two subjects, then try again."
 
 
-def _rates(tune: str) -> Rates:
+def _few(encoder: str) -> int:
+    return FEW_SUBJECTS if plan_of(encoder) is None else FEW_FOR_VIT
+
+
+def _rates(tune: str, encoder: str) -> Rates:
+    """How the encoder moves. "upper": a pyramid from stride 4 on, a vision transformer's last third of blocks."""
+    vit = plan_of(encoder)
     if tune == "none":
-        return Rates(encoder=0.0)
+        return STILL
     if tune == "upper":
+        if vit is not None:
+            return Rates(encoder=VIT_RATE, frozen_stages=vit.depth - max(1, vit.depth // 3))
         return Rates(frozen_stages=2, depthwise=False)
     if tune == "all":
-        return Rates()
+        return Rates() if vit is None else Rates(encoder=VIT_RATE)
     raise WrongUsage("The fine-tuning cannot start", f'"{tune}" is no way to tune', "Use all, upper or none.")
 
 

@@ -5,6 +5,7 @@ The pool is slowly renewed while it is used, so that what is drawn from it never
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -42,19 +43,24 @@ class FeaturePool:
         device: Device,
         *,
         with_image: bool = False,
+        at_once: int = FILL,
     ) -> None:
-        self.encoder, self.with_image = encoder, with_image
+        self.encoder, self.with_image, self.at_once = encoder, with_image, at_once
         self.placed, self.classes, self.draws = list(placed), classes, draws
         self.rng, self.device = rng, device
         self.canvas_rc = canvas_of(self.placed)
         self.kept: dict[str, list[_View]] = {item.sample.stem: [] for item in self.placed}
 
     def fill(self, views: int, stage: Stage) -> None:
-        """Make views, one of each frame first, until there are `views` of them or the stage is over."""
+        """Make views, one of each frame first, until there are `views` of them or the stage is over.
+
+        One of each subject is made in any case: an encoder may be too slow to look at every frame.
+        """
         order = subject_order(self.placed, self.rng)
-        todo = list(self.placed)
-        while todo or (self.count < views and not stage.over):
-            chosen = todo[:FILL] or [next(order) for _ in range(FILL)]
+        todo = _subjects_first(self.placed)
+        needed = len({item.sample.subject for item in self.placed})
+        while self.count < needed or (not stage.over and (todo or self.count < views)):
+            chosen = todo[: self.at_once] or [next(order) for _ in range(self.at_once)]
             todo = todo[len(chosen) :]
             for item, view in zip(chosen, self._views(chosen), strict=True):
                 self.kept[item.sample.stem].append(view)
@@ -65,22 +71,33 @@ class FeaturePool:
         """Views in the pool."""
         return sum(len(views) for views in self.kept.values())
 
-    def batches(self, batch: int, subjects: Iterable[str], renewed: int = 1) -> Iterator[Batch]:
-        """Batches without end of these subjects' views; `renewed` views are replaced with each."""
+    def batches(self, batch: int, subjects: Iterable[str], every: int = 1) -> Iterator[Batch]:
+        """Batches without end of these subjects' views; with one of `every` so many, one view is made anew."""
         wanted = set(subjects)
         order = subject_order([p for p in self.placed if p.sample.subject in wanted], self.rng)
-        while True:
+        for number in itertools.count():
             chosen = [next(order) for _ in range(batch)]
-            for item, view in zip(chosen, self._views(chosen[:renewed]), strict=False):
-                kept = self.kept[item.sample.stem]
-                kept[self.rng.integers(len(kept))] = view
+            if number % every == 0:
+                self._renew(chosen[0])
             yield _joined([self._any(item) for item in chosen], half=self.device.precision == HALF)
+
+    def _renew(self, item: Placed) -> None:
+        kept = self.kept[item.sample.stem]
+        (view,) = self._views([item])
+        if kept:
+            kept[self.rng.integers(len(kept))] = view
+        else:
+            kept.append(view)
 
     def _made(self, items: Sequence[Placed]) -> Batch:
         return views_of(items, self.classes, self.draws, self.rng, self.canvas_rc)
 
     def _any(self, item: Placed) -> _View:
+        """A view of this frame, else of another of its subject."""
         kept = self.kept[item.sample.stem]
+        if not kept:
+            others = (p for p in self.placed if p.sample.subject == item.sample.subject)
+            kept = [view for other in others for view in self.kept[other.sample.stem]]
         return kept[self.rng.integers(len(kept))]
 
     @torch.no_grad()
@@ -97,6 +114,12 @@ class FeaturePool:
             _View({s: m[i].clone() for s, m in maps.items()}, made.target[i], None if images is None else images[i])
             for i in range(len(items))
         ]
+
+
+def _subjects_first(placed: Sequence[Placed]) -> list[Placed]:
+    """All frames: the first of each subject, then the others."""
+    first = {p.sample.subject: p for p in reversed(placed)}
+    return sorted(placed, key=lambda p: first[p.sample.subject] is not p)
 
 
 def _joined(views: Sequence[_View], *, half: bool) -> Batch:

@@ -26,13 +26,13 @@ from usfm_studio.engine.learning.learner import Learned, Learner
 from usfm_studio.engine.learning.making import Findings, card_of, write_model
 from usfm_studio.engine.learning.preparing import Material, described, material
 from usfm_studio.engine.learning.run_folder import CANCELLED, DONE, FAILED, INTERRUPTED, RunFolder
+from usfm_studio.engine.learning.sizing import fitted, over
 from usfm_studio.engine.learning.talk import Line, Talk
 from usfm_studio.engine.models.blueprint import Preparation
 from usfm_studio.engine.models.catalogue import read_card
 from usfm_studio.engine.training_order import TrainingOrder
 
 RESERVE = 0.08
-WRITING_S = 1.0
 LABELS_S = 2.0
 CAUTION = 1.5
 """The reserve is this times what was measured: a busy machine slows down without a warning."""
@@ -76,7 +76,7 @@ class Run:
     def result(self) -> dict[str, Any]:
         """Prepare, learn, compare, write."""
         self.talk.stage("preparing")
-        work = material(self.order, self._parents())
+        work = self._fitted(material(self.order, self._parents()))
         self.folder.plan(work.recipe.to_json())
         self.talk.note(described(work.sides, work.recipe.fingerprint))
         learner = Learner(work, self.device, self.talk, self.folder)
@@ -91,17 +91,24 @@ class Run:
         champion = self.order.champion
         judgement = judge(work, learned.answers, champion, self.device, note=self.talk.note, check=self.talk.check_end)
         if work.refits:
-            learner.learn_on(self.clock.seconds - CAUTION * (WRITING_S + self._labels_s(work, frame_s)))
+            learner.learn_on(self.clock.seconds - CAUTION * (work.origin.writing_s + self._labels_s(work, frame_s)))
         self.talk.check_end()
         self.talk.stage("writing")
         return self._write(work, learned, judgement)
+
+    def _fitted(self, work: Material) -> Material:
+        """The same with a recipe that fits the encoder and the machine."""
+        recipe = fitted(work.recipe, work.origin, self.device, len(work.masked))
+        if self.order.encoder is not None:
+            self.talk.note(over(work.origin, work.recipe, recipe))
+        return replace(work, recipe=recipe)
 
     def _reserve_s(self, work: Material, frame_s: float) -> float:
         """Seconds that the comparison, the label head and the writing will take."""
         frames = 0 if work.sides.kind == CROSS_FITTED else len(work.tested)
         if self.order.champion is not None:
             frames += len(work.tested)
-        needed = CAUTION * (frames * frame_s + self._labels_s(work, frame_s) + WRITING_S)
+        needed = CAUTION * (frames * frame_s + self._labels_s(work, frame_s) + work.origin.writing_s)
         return min(max(needed, RESERVE * self.clock.seconds), MOST_RESERVED * max(0.0, self.clock.left_s))
 
     def _labels_s(self, work: Material, frame_s: float) -> float:

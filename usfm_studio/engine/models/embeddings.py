@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from usfm_studio.engine.models.features import Features
+from usfm_studio.engine.models.features import Encoder, Features
 
 MEMORY_MOST = 1 << 30
 DISK_MOST = 5 << 30
@@ -34,6 +34,16 @@ def embedding_key(pixels: str, shape: Sequence[int], encoder: str, *settings: ob
     """A key from digests: of the pixels, of the encoder; and from all that changes how the one goes into the other."""
     parts = (pixels, tuple(shape), encoder, *settings)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def weights_digest(encoder: Encoder) -> str:
+    """What an encoder is, by its architecture and weights: models over one encoder share its embeddings."""
+    found = hashlib.sha256(encoder.name.encode())
+    for name, tensor in encoder.state_dict().items():
+        if not name.endswith("num_batches_tracked"):
+            found.update(name.encode())
+            found.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
+    return found.hexdigest()
 
 
 def memory_budget() -> int:

@@ -10,6 +10,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from usfm_studio.engine.device import FULL, Device, choose_device, cpu_device, i
 from usfm_studio.engine.models.checkpoint import LoadedModel
 from usfm_studio.engine.models.compiled import CannotCompile, CompiledDecoder, CompiledEncoder, GraphFailed
 from usfm_studio.engine.models.components import cleaned, soft_dice
-from usfm_studio.engine.models.embeddings import EmbeddingCache, embedding_key, rounded
+from usfm_studio.engine.models.embeddings import EmbeddingCache, embedding_key, rounded, weights_digest
 from usfm_studio.engine.models.features import Features
 from usfm_studio.engine.models.fuse import Network, fused
 from usfm_studio.engine.models.label_head import summarise
@@ -87,6 +88,11 @@ class Predictor:
     def channels(self) -> dict[int, int]:
         """Widths of the encoder's maps by stride."""
         return self._model.encoder.channels
+
+    @cached_property
+    def _encoder_digest(self) -> str:
+        """Of the weights themselves: a card may name them wrongly, and a model may hold those of another's encoder."""
+        return weights_digest(self._model.encoder)
 
     def without_embeddings(self) -> Predictor:
         """The same predictor, sharing its networks, that neither looks up nor keeps embeddings."""
@@ -272,7 +278,7 @@ class Predictor:
 
     def _key(self, frame: Prepared, flipped: bool) -> str:
         settings = self.card.input_px, self.preparation.placement, flipped, self.engine, self.device.encoder_precision
-        return embedding_key(frame.digest, frame.shape, self.card.encoder_digest, *settings)
+        return embedding_key(frame.digest, frame.shape, self._encoder_digest, *settings)
 
 
 def _singles(batch: Features) -> Iterator[Features]:
