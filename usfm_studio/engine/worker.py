@@ -22,9 +22,12 @@ from usfm_studio.children.serve import Context, serve
 from usfm_studio.document.errors import Interrupted, WrongUsage
 from usfm_studio.document.snapshot import Snapshot
 from usfm_studio.engine.device import choose_device
+from usfm_studio.engine.learning.enhancement import TASK
+from usfm_studio.engine.learning.enhancement_scoring import evaluate_enhancement
 from usfm_studio.engine.learning.evaluation import evaluate
 from usfm_studio.engine.learning.holdout import chosen_subjects
 from usfm_studio.engine.learning.run import fine_tune
+from usfm_studio.engine.models.catalogue import read_card
 from usfm_studio.engine.probing.request import probe
 from usfm_studio.engine.prompting.measuring import measure
 from usfm_studio.engine.training_order import TrainingOrder
@@ -66,7 +69,8 @@ def score(body: dict[str, Any], context: Context) -> dict[str, Any]:
         context.progress({"event": "progress", "done": done, "total": total})
 
     device = choose_device(order.device, order.threads)
-    return evaluate(Path(order.model), snapshot, subjects, device=device, check=check).to_json()
+    scoring = evaluate_enhancement if read_card(Path(order.model)).task == TASK else evaluate
+    return scoring(Path(order.model), snapshot, subjects, device=device, check=check).to_json()
 
 
 def look(body: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -16,9 +16,11 @@ import numpy as np
 
 from usfm_studio.document.errors import Interrupted, OutOfMemory, StudioError
 from usfm_studio.document.model_card import ModelCard, subject_code
+from usfm_studio.document.snapshot import Snapshot
 from usfm_studio.engine.device import choose_device, is_out_of_memory
 from usfm_studio.engine.learning.calibrate import predicted_dice
 from usfm_studio.engine.learning.clock import Clock
+from usfm_studio.engine.learning.enhancement_run import EnhancementRun, enhances
 from usfm_studio.engine.learning.evaluation import Answers
 from usfm_studio.engine.learning.holdout import CROSS_FITTED, HELD_OUT
 from usfm_studio.engine.learning.judging import Judgement, holdout_fields, judge, worst_frames
@@ -49,7 +51,7 @@ def fine_tune(order: TrainingOrder, line: Line, ended: Callable[[], bool] = lamb
     folder = RunFolder(order.run)
     folder.begin()
     try:
-        result = Run(order, Talk(line, clock, ended), folder).result()
+        result = _run_of(order, Talk(line, clock, ended), folder).result()
     except Interrupted as error:
         folder.end(CANCELLED if line.cancelled() else INTERRUPTED, str(error))
         raise
@@ -64,6 +66,12 @@ def fine_tune(order: TrainingOrder, line: Line, ended: Callable[[], bool] = lamb
         raise OutOfMemory("The fine-tuning ran out of memory", "the machine has no more", hint) from error
     folder.end(DONE, result=result)
     return result
+
+
+def _run_of(order: TrainingOrder, talk: Talk, folder: RunFolder) -> Run | EnhancementRun:
+    """The run that the task and the data ask for."""
+    enhancing = enhances(order, Snapshot.load(order.snapshot))
+    return (EnhancementRun if enhancing else Run)(order, talk, folder)
 
 
 class Run:

@@ -54,7 +54,8 @@ GREY_UNTIL, COLOUR_FROM = 8.0, 24.0
 class Enhancing:
     """An enhancement model made ready on a device. Not for several threads at once.
 
-    The encoder's features go through `embeddings`, if given.
+    The encoder's features go through `embeddings`, if given. `encoder`: one that is at work already, and places
+    frames as the model does.
     """
 
     def __init__(
@@ -64,11 +65,12 @@ class Enhancing:
         embeddings: EmbeddingCache | None = None,
         *,
         compile: bool = True,
+        encoder: Predictor | None = None,
     ) -> None:
         """Raises WrongUsage for a model of another task."""
         if model.enhancer is None:
             raise WrongUsage("This model enhances nothing", f"its task is {model.card.task}")
-        self._predictor = Predictor(model, device, embeddings, compile=compile)
+        self._predictor = encoder or Predictor(model, device, embeddings, compile=compile)
         self.card, self.device = model.card, self._predictor.device
         self._enhancer = fused(model.enhancer).to(torch.device(self.device.kind))
         self._detail: Detail = self._enhancer.detail
