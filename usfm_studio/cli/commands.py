@@ -168,6 +168,7 @@ def next_(call: Shared, project: Path, **rest: Any) -> int:
 )
 @click.option("--out", type=FOLDER, default=None, help="Where the model is written (with --data).")
 @click.option("--exam", default=None, help="Learn only from images of this body part (with a PROJECT).")
+@click.option("--encoder", default=None, help="Learn over this encoder: a folder, a digest or a name.")
 @shared
 def finetune(call: Shared, project: Path | None, data: Path | None, **rest: Any) -> int:
     """Learn from corrected frames; compare on subjects kept apart; promote only what is better.

@@ -26,6 +26,7 @@ from usfm_studio.document.errors import (
 from usfm_studio.document.frame import Frame
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.snapshot import SnapshotWriter
+from usfm_studio.engine.models.catalogue import WEIGHTS
 from usfm_studio.engine.trainer_client import TrainingOrder, Work, train
 from usfm_studio.project.project import Project
 from usfm_studio.verbs import data_folder, early_end, runs
@@ -33,7 +34,7 @@ from usfm_studio.verbs.export import collect
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.runs import InterruptedRun, discard, interrupted_runs
 from usfm_studio.verbs.scratch import scratch
-from usfm_studio.verbs.shelf import copy_model, refuse_taken
+from usfm_studio.verbs.shelf import copy_model, refuse_taken, resolve_model, usable_card
 from usfm_studio.verbs.steps import Apart, Await, Event, Failure, Steps
 
 __all__ = [
@@ -43,12 +44,15 @@ __all__ = [
 DEFAULT_MINUTES = 5.0
 SHELVING_S = 1.0
 """Of the time given: for copying the written model to its place."""
+BYTES_A_SECOND = 100e6
+"""Of a slow disk: what an encoder inside the model adds to that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinetuneArguments:
     """Either the house's project (limited to one exam group) or a DATA folder; see the contract for the rest.
 
+    `encoder`: what it learns over: M of the contract, an encoder or a model with one; left out: the one that ships.
     `spent_s`: seconds of `minutes` that are gone already.
     """
 
@@ -61,6 +65,7 @@ class FinetuneArguments:
     spent_s: float = 0.0
     out: Path | None = None
     exam: str | None = None
+    encoder: str | None = None
     name: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -114,9 +119,33 @@ def run(arguments: FinetuneArguments, house: House, running: Running | None = No
     """Learn from the project, or from the DATA folder when one is given."""
     end = monotonic() + arguments.minutes * 60 - arguments.spent_s - SHELVING_S
     running = running or Running()
+    encoder = yield from _encoder(arguments.encoder, house)
+    if encoder is not None:
+        end -= encoder.shelving_s
     if arguments.data is not None:
-        return (yield from _from_data(arguments, house, end, running))
-    return (yield from _from_project(arguments, house, end, running))
+        return (yield from _from_data(arguments, house, end, running, encoder))
+    return (yield from _from_project(arguments, house, end, running, encoder))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Encoder:
+    """What the run learns over, checked; and how much longer its weights make the copy of the written model."""
+
+    folder: Path
+    shelving_s: float
+
+
+def _encoder(name: str | None, house: House) -> Steps[_Encoder | None]:
+    """The encoder of the arguments. Raises NotFound, BadModel, WrongUsage; says where it is inside a whole model."""
+    if name is None:
+        return None
+    folder = resolve_model(name, house.opened)
+    card = yield Apart(lambda: usable_card(folder))
+    if card.task != "encoder":
+        note = f"{card.name} is a whole model: its encoder alone is used, and nothing of what it marks."
+        yield Event("note", {"event": "note", "note": note})
+    size = (folder / WEIGHTS).stat().st_size
+    return _Encoder(folder=folder.absolute(), shelving_s=size / BYTES_A_SECOND)
 
 
 def ready(project: Project, exam: str) -> list[Frame]:
@@ -132,7 +161,9 @@ def ready(project: Project, exam: str) -> list[Frame]:
 # ---- from a project ----
 
 
-def _from_project(arguments: FinetuneArguments, house: House, end: float, running: Running) -> Steps[FinetuneResult]:
+def _from_project(
+    arguments: FinetuneArguments, house: House, end: float, running: Running, encoder: _Encoder | None
+) -> Steps[FinetuneResult]:
     project = house.project
     exam = _exam(project, arguments.exam)
     frames = ready(project, exam)
@@ -148,6 +179,7 @@ def _from_project(arguments: FinetuneArguments, house: House, end: float, runnin
             house,
             folder,
             end,
+            encoder=None if encoder is None else encoder.folder,
             name=arguments.name or _next_name(project, exam),
             exam=exam,
             champion=project.models.path(champion) if champion else None,
@@ -228,11 +260,13 @@ def _next_name(project: Project, exam: str) -> str:
 # ---- from a DATA folder ----
 
 
-def _from_data(arguments: FinetuneArguments, house: House, end: float, running: Running) -> Steps[FinetuneResult]:
+def _from_data(
+    arguments: FinetuneArguments, house: House, end: float, running: Running, encoder: _Encoder | None
+) -> Steps[FinetuneResult]:
     _refuse_place(arguments.out)
     with scratch("run") as folder:
         try:
-            return (yield from _in_folder(arguments, house, end, running, folder))
+            return (yield from _in_folder(arguments, house, end, running, encoder, folder))
         except (GeneratorExit, KeyboardInterrupt) as end:  # broken off: there is time for the copy alone
             asked = isinstance(end, KeyboardInterrupt)  # somebody waits for an answer, though nothing was learned
             if running.given_up or not (asked or early_end.has_model(folder)):
@@ -241,7 +275,7 @@ def _from_data(arguments: FinetuneArguments, house: House, end: float, running: 
 
 
 def _in_folder(
-    arguments: FinetuneArguments, house: House, end: float, running: Running, folder: Path
+    arguments: FinetuneArguments, house: House, end: float, running: Running, encoder: _Encoder | None, folder: Path
 ) -> Steps[FinetuneResult]:
     """The run in its folder, and its model at its place; the best so far where it ends early."""
     assert arguments.data is not None
@@ -251,7 +285,8 @@ def _in_folder(
         yield Event("stage", {"stage": "reading"})
         failed = yield from data_folder.read(house, data, folder / runs.SNAPSHOT)
         options = {**arguments.options, "standalone": True}
-        order = _order(arguments, house, folder, end, name=arguments.name or data.name, options=options)
+        over = None if encoder is None else encoder.folder
+        order = _order(arguments, house, folder, end, encoder=over, name=arguments.name or data.name, options=options)
         body = yield from _train(order, running, wraps_up=True)
         out = arguments.out or Path(f"model-{str(body['model'])[:8]}")
         yield Apart(lambda: copy_model(Path(body["model_folder"]), out, replace=True))
