@@ -18,6 +18,7 @@ from typing import Any
 
 from PySide6.QtCore import QEventLoop, QTimer
 
+from usfm_studio.document.annotation import INSTANT
 from usfm_studio.document.errors import StudioError
 from usfm_studio.document.frame import Frame
 from usfm_studio.ui.app import application_for_window, ms_since_process_start, open_window, settle_in
@@ -219,12 +220,21 @@ class Tour:
         hand, frame = self.hand, self.session.current
         assert hand is not None
         assert frame is not None
+        self._turn_down_what_is_not_tested()
         reference = reference_ids(frame.instance.name)
         hand.polygon(reference, pause=(lambda: self.pictures.take(halfway)) if halfway else None)
         hand.brush_along(reference)
         self.labelled.add(frame.instance.patient_id)
         if not self.session.mask().tiles:
             raise TourFailed("The tour stopped", "the outline that was drawn left no marks")
+
+    def _turn_down_what_is_not_tested(self) -> None:
+        """The frames that the first models learn from are drawn by hand, whatever the instant head says of them."""
+        self.wait(lambda: not self.session.instant.busy, 60, "what the accepted frames teach")
+        waiting = self.session.proposed
+        if waiting is not None and waiting.model.startswith(INSTANT):
+            self.window.run("proposal.reject_all")
+            self.rest(0.1)
 
     def _correct_four_more(self) -> None:
         hand = self.hand
