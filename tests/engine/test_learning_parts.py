@@ -1,5 +1,7 @@
 """The pieces of a training step: views, batches, gradients, the pool, the average, the label head."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,8 @@ from tests.engine.blobs import snapshot
 from tests.engine.making import the_encoder
 from usfm_studio.document.errors import NothingToLearn
 from usfm_studio.engine.device import Device
-from usfm_studio.engine.learning.augment import NO_AUGMENTATION, Augmentation, augmented
-from usfm_studio.engine.learning.calibrate import Rules, after_rules, predicted_dice, rules_from
+from usfm_studio.engine.learning.augment import NO_AUGMENTATION, Augmentation, augmented, window_centre
+from usfm_studio.engine.learning.calibrate import predicted_dice
 from usfm_studio.engine.learning.clock import Clock, Stage
 from usfm_studio.engine.learning.evaluation import Answers, pairs_of, values_of
 from usfm_studio.engine.learning.labels import fit_labels
@@ -62,6 +64,36 @@ def test_depth_never_turns_over():
         if marked.any():
             centres.append(np.nonzero(marked)[0].mean())
     assert max(centres) < 40
+
+
+def test_windows_stay_in_the_image_and_look_at_what_is_marked_half_of_the_time():
+    ids = np.zeros((300, 400), np.uint8)
+    ids[40:50, 350:362] = 1
+    rng = np.random.default_rng(0)
+    centres = np.array([window_centre(ids, rng, (96, 128)) for _ in range(400)])
+    corner_xy = np.array([399 - 127 / 2, 95 / 2])
+    assert (centres >= np.array([127, 95]) / 2).all()
+    assert (centres <= np.array([399 - 127 / 2, 299 - 95 / 2])).all()
+    near = (np.abs(centres - corner_xy) < np.array([40, 40])).all(1).mean()
+    assert 0.45 < near < 0.7
+    assert np.ptp(centres[:, 0]) > 200
+
+
+def test_a_window_as_large_as_the_image_shows_it_whole():
+    ids = np.zeros((64, 96), np.uint8)
+    ids[5:9, 80:90] = 1
+    draws = replace(NO_AUGMENTATION, window_px=128)
+    image, marked = augmented(ids * 200, ids, draws, np.random.default_rng(1), (64, 96))
+    assert np.array_equal(marked, ids)
+    assert np.array_equal(image, ids * 200)
+
+
+def test_batches_of_windows_have_the_window_s_size(tmp_path):
+    placed = placed_blobs(tmp_path, px=96)
+    batch = next(batches(placed, 2, 4, Augmentation(window_px=32), np.random.default_rng(5)))
+    assert batch.x.shape == (4, 1, 32, 32)
+    assert batch.target.shape == (4, 2, 16, 16)
+    assert batch.target[:, 1].sum() > 0
 
 
 def test_the_same_seed_draws_the_same_views(tmp_path):
@@ -178,12 +210,12 @@ def test_the_pool_serves_views_of_the_wanted_subjects_alone(tmp_path):
     pool = FeaturePool(net.encoder, placed, 2, Augmentation(), np.random.default_rng(0), CPU)
     pool.fill(10, Stage(Clock(1e6), 1e6))
     assert 10 <= pool.count < 10 + 8
+    batch = next(pool.batches(4, ["s01"]))
     marked = {v.target.sum().item() for v in pool.kept["f01_0"]}
-    batch = next(pool.batches(4, ["s01"], renewed=0))
     assert {t.sum().item() for t in batch.target} <= marked
     assert net(batch.x).shape == (4, 2, *batch.target.shape[2:])
     count = pool.count
-    stream = pool.batches(4, ["s00", "s02"], renewed=2)
+    stream = pool.batches(4, ["s00", "s02"], every=2)
     for _ in range(5):
         next(stream)
     assert pool.count == count
@@ -194,7 +226,7 @@ def test_kept_features_give_what_the_encoder_gives(tmp_path):
     net = a_net().eval()
     pool = FeaturePool(net.encoder, placed, 2, NO_AUGMENTATION, np.random.default_rng(0), CPU)
     pool.fill(1, Stage(Clock(1e6), 1e6))
-    batch = next(pool.batches(1, ["s00"], renewed=0))
+    batch = next(pool.batches(1, ["s00"]))
     direct = next(batches(placed, 2, 1, NO_AUGMENTATION, np.random.default_rng(0)))
     with torch.no_grad():
         assert torch.allclose(net(batch.x), net(direct.x), atol=0.15)
@@ -288,17 +320,6 @@ def answers_of(shot, change):
 def specked(ids):
     ids[:3, :3] = 3
     return ids
-
-
-def test_a_rule_is_kept_only_where_left_out_answers_gain(tmp_path):
-    shot = snapshot(tmp_path, 4)
-    answers = answers_of(shot, specked)
-    rules = rules_from(shot, shot.samples, answers, (3,))
-    assert rules == Rules(keep_largest=True)
-    better = after_rules(shot, shot.samples, answers, rules)
-    assert all(p.dice == 1 for p in better.pairs)
-    assert all(p.dice < 1 for p in answers.pairs)
-    assert rules_from(shot, shot.samples, answers_of(shot, lambda ids: ids), (3,)) == Rules()
 
 
 def test_predicted_dice_takes_off_the_bias(tmp_path):

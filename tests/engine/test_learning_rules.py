@@ -12,7 +12,7 @@ from usfm_studio.document.splits import first_subjects, fold_of, is_holdout_by_h
 from usfm_studio.engine.learning.baseline import by_subject, trivial_labels, trivial_masks
 from usfm_studio.engine.learning.compare import Standing, compare, first_model, signed_rank_p
 from usfm_studio.engine.learning.holdout import Sides, chosen_subjects, joined, sides_of
-from usfm_studio.engine.learning.plan import fingerprint, plan
+from usfm_studio.engine.learning.plan import fingerprint, members_share, plan
 
 
 def samples(names, labels=None):
@@ -191,7 +191,26 @@ def test_the_task_follows_the_data(tmp_path):
     assert plan(marks, task="labels", budget_s=60).segments == ()
     only = plan(marks, task="segmentation", budget_s=60)
     assert (only.labels, only.classes) == ((), 2)
+    both = plan(marks, label_encoder="abc", budget_s=60)
+    assert (both.label_encoder, both.rates.encoder > 0) == ("abc", True)
+    assert (plan(marks, budget_s=60).label_encoder, plan(marks, budget_s=60).rates.encoder) == ("", 0)
+    assert (only.label_encoder, only.rates.encoder > 0) == ("", True)
     assert plan(dataclasses.replace(marks, subjects=2), task="segmentation", budget_s=60).rates.encoder == 0
+
+
+def test_small_targets_are_learned_larger_through_windows(tmp_path):
+    shot = snapshot(tmp_path, 8)
+    marks = fingerprint(shot, shot.samples)
+    large = plan(dataclasses.replace(marks, median_share=0.2), budget_s=60)
+    small = plan(dataclasses.replace(marks, median_share=0.01), budget_s=60)
+    assert (large.input_px, large.augmentation.window_px) == (256, 0)
+    assert (small.input_px, small.augmentation.window_px) == (384, 256)
+
+
+def test_members_of_a_cross_fitting_get_what_they_can_use():
+    assert members_share(86) == pytest.approx(0.75, abs=0.01)
+    assert members_share(480) == pytest.approx(0.3)
+    assert members_share(10) == 0.75
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from tests.engine.blobs import snapshot
-from tests.engine.making import a_model
+from tests.engine.making import a_model, the_encoder
 from usfm_studio.document.errors import Interrupted, NothingToLearn
 from usfm_studio.document.model_card import subject_code
 from usfm_studio.document.snapshot import Snapshot
 from usfm_studio.document.splits import is_holdout_by_hash
 from usfm_studio.engine.learning import run as running
-from usfm_studio.engine.learning.evaluation import evaluate
+from usfm_studio.engine.learning.deciding import decided
+from usfm_studio.engine.learning.evaluation import ask, evaluate
 from usfm_studio.engine.learning.run import fine_tune
 from usfm_studio.engine.models.checkpoint import load_model
 from usfm_studio.engine.models.predictor import Predictor
@@ -177,9 +178,11 @@ def test_a_champion_is_scored_on_the_same_holdout_by_predicting(many):
     a_model(folder / "champion", segments=("Blob",))
     line = Line()
     result = fine_tune(order(folder, shot, "second", champion=folder / "champion", options={"max_steps": 30}), line)
-    assert result["holdout"]["champion"] == pytest.approx(
-        evaluate(folder / "champion", shot, held).values["dice_all"], abs=1e-6
-    )
+    champion = Predictor(load_model(folder / "champion"))
+    tested = [s for s in shot.samples if s.subject in held]
+    _, decisions = decided(shot, shot.samples, ask(champion, shot, tested, (3,), margins=True), (3,))
+    expected = np.mean([pair.dice for pair in decisions.pairs])
+    assert result["holdout"]["champion"] == pytest.approx(expected, abs=1e-6)
     assert all(both["champion"] is not None for both in result["per_subject"].values())
     assert result["promoted"]
     assert load_model(folder / "second" / "model").card.parents == (load_model(folder / "champion").card.digest,)
@@ -238,8 +241,16 @@ def test_masks_and_labels_are_learned_together(tmp_path):
     assert result["scores"]["macro_f1"] is not None
     model = load_model(tmp_path / "run" / "model")
     assert model.card.labels == ("large", "small")
-    said = Predictor(model).predict(np.asarray(shot.pixels(shot.samples[0])))
+    pixels = np.asarray(shot.pixels(shot.samples[0]))
+    said = Predictor(model).predict(pixels)
     assert sum(said.labels.values()) == pytest.approx(1, abs=1e-4)
+    kept, tuned = (dict(e.named_parameters()) for e in (model.label_encoder, model.encoder))
+    as_shipped = dict(the_encoder().named_parameters())
+    assert all(torch.equal(kept[name], as_shipped[name]) for name in kept), "labels look with the encoder as it was"
+    assert any(not torch.equal(tuned[name], as_shipped[name]) for name in tuned), "masks bent the other"
+    bent = Predictor(dataclasses.replace(model, label_encoder=None)).predict(pixels)
+    assert bent.labels != said.labels
+    assert np.array_equal(bent.ids, said.ids)
     assert evaluate(tmp_path / "run" / "model", shot).values["auroc"] > 0.8
 
 

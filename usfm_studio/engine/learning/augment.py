@@ -32,38 +32,64 @@ class Augmentation:
     blur: float = 0.2
     speckle: float = 0.2
     shadow: float = 0.15
+    window_px: int = 0
+    """Side of a window into larger images, half of the time about something marked; 0 shows images whole."""
 
 
 NO_AUGMENTATION = Augmentation(
     degrees=0, scale=(1, 1), shift=0, stretch=0, flip=0, gamma=(1, 1), depth_gain=0, blur=0, speckle=0, shadow=0
 )
+AT_TARGET = 0.5
+"""Windows so often show something marked, where the image has it."""
 
 
 def augmented(
     image: Grey, ids: Ids, draws: Augmentation, rng: np.random.Generator, canvas_rc: tuple[int, int]
 ) -> tuple[Grey, Ids]:
     """One draw of (H, W) uint8 pixels and ids, on a canvas of `canvas_rc`."""
-    matrix = affine(image.shape, draws, rng, canvas_rc)
+    focus_xy = window_centre(ids, rng, canvas_rc) if draws.window_px else middle(image.shape)
+    matrix = affine(image.shape, draws, rng, canvas_rc, focus_xy)
     size_xy = canvas_rc[1], canvas_rc[0]
     moved = cv2.warpAffine(image, matrix, size_xy, flags=cv2.INTER_LINEAR)
     marked = cv2.warpAffine(ids, matrix, size_xy, flags=cv2.INTER_NEAREST)
     return shaded(moved, draws, rng), marked
 
 
+def middle(shape_rc: Sequence[int]) -> NDArray[np.float64]:
+    """The centre (x, y) of an image."""
+    return (np.array([shape_rc[1], shape_rc[0]]) - 1) / 2
+
+
+def window_centre(ids: Ids, rng: np.random.Generator, canvas_rc: tuple[int, int]) -> NDArray[np.float64]:
+    """Where a window of `canvas_rc` looks, (x, y): at something marked or anywhere, without leaving the image."""
+    size_xy, canvas_xy = np.array(ids.shape[::-1]), np.array(canvas_rc[::-1])
+    low, high = (canvas_xy - 1) / 2, size_xy - 1 - (canvas_xy - 1) / 2
+    marked = np.flatnonzero(ids) if rng.random() < AT_TARGET else np.empty(0, int)
+    if len(marked):
+        row, column = divmod(int(rng.choice(marked)), ids.shape[1])
+        wanted = np.array([column, row]) + rng.uniform(-0.25, 0.25, 2) * canvas_xy
+    else:
+        wanted = rng.uniform(low, np.maximum(low, high))
+    return np.where(high > low, np.clip(wanted, low, high), middle(ids.shape))
+
+
 def affine(
-    shape_rc: Sequence[int], draws: Augmentation, rng: np.random.Generator, canvas_rc: tuple[int, int]
+    shape_rc: Sequence[int],
+    draws: Augmentation,
+    rng: np.random.Generator,
+    canvas_rc: tuple[int, int],
+    focus_xy: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """(2, 3) map from image to canvas coordinates (x, y): about the centre, scale drawn on a log axis."""
+    """(2, 3) map from image to canvas coordinates (x, y): `focus_xy` comes to the middle, moved by a share of the
+    smaller of image and canvas; scale drawn on a log axis."""
     angle = np.deg2rad(rng.uniform(-draws.degrees, draws.degrees))
     scale = np.exp(rng.uniform(*np.log(draws.scale)))
     stretch = np.exp(rng.uniform(-draws.stretch, draws.stretch))
     mirror = -1.0 if rng.random() < draws.flip else 1.0
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear = turn @ np.diag([mirror * scale * stretch, scale / stretch])
-    shift = rng.uniform(-draws.shift, draws.shift, 2) * np.array([shape_rc[1], shape_rc[0]])
-    centre = (np.array([shape_rc[1], shape_rc[0]]) - 1) / 2
-    goal = (np.array([canvas_rc[1], canvas_rc[0]]) - 1) / 2
-    return np.hstack([linear, (goal + shift - linear @ centre)[:, None]])
+    shift = rng.uniform(-draws.shift, draws.shift, 2) * np.minimum(shape_rc[::-1], canvas_rc[::-1])
+    return np.hstack([linear, (middle(canvas_rc) + shift - linear @ focus_xy)[:, None]])
 
 
 def shaded(image: Grey, draws: Augmentation, rng: np.random.Generator) -> Grey:

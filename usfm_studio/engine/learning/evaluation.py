@@ -19,15 +19,42 @@ from usfm_studio.engine.models.checkpoint import load_model
 from usfm_studio.engine.models.predictor import Predictor
 from usfm_studio.engine.scoring import LabelledImage, Scores, SegmentScore, score_image, summarise
 
+MARGIN_STEP = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """By how much each pixel is its likeliest segment: `best` values, `steps` (int8) of 0.25 between their logit and
+    the background's, rounded up."""
+
+    best: Ids
+    steps: NDArray[np.int8]
+
+    @staticmethod
+    def of(p_KHW: NDArray[np.floating[Any]], table: Ids) -> Margin:
+        """From probabilities, background first; `table` turns outputs into segment values."""
+        segments = np.asarray(p_KHW[1:], np.float32)
+        found = np.log(np.maximum(segments.max(0), 1e-6)) - np.log(np.maximum(np.asarray(p_KHW[0], np.float32), 1e-6))
+        steps = np.clip(np.ceil(found / MARGIN_STEP), -127, 127).astype(np.int8)
+        return Margin(table[segments.argmax(0) + 1], steps)
+
+    def ids_at(self, bias: float) -> Ids:
+        """The mask with `bias`, a multiple of 0.25, added to every segment's logit."""
+        return np.where(self.steps > round(-bias / MARGIN_STEP), self.best, np.uint8(0))
+
 
 @dataclass(slots=True)
 class Answers:
-    """What was said of some frames. By the frame's stem: its pairs, `ids` and `confidences` (by segment value)."""
+    """What was said of some frames. By the frame's stem: its pairs, `ids` and `confidences` (by segment value).
+
+    `margins`, where they were asked for, say how sure each pixel was, before any rule.
+    """
 
     by_stem: dict[str, list[SegmentScore]] = field(default_factory=dict)
     labelled: list[LabelledImage] = field(default_factory=list)
     ids: dict[str, Ids] = field(default_factory=dict)
     confidences: dict[str, dict[int, float]] = field(default_factory=dict)
+    margins: dict[str, Margin] = field(default_factory=dict)
 
     @property
     def pairs(self) -> list[SegmentScore]:
@@ -40,6 +67,7 @@ class Answers:
         self.labelled += other.labelled
         self.ids |= other.ids
         self.confidences |= other.confidences
+        self.margins |= other.margins
 
 
 def values_of(segments: Mapping[int, str], schema: Schema, values: Sequence[int] = ()) -> dict[int, int]:
@@ -74,6 +102,8 @@ def ask(
     values: Sequence[int],
     classes: Sequence[str] = (),
     check: Callable[[int], None] = lambda _done: None,
+    *,
+    margins: bool = False,
 ) -> Answers:
     """Predict each frame and pair it with its reference. `values` are the segments that count, `classes` the labels.
 
@@ -85,12 +115,14 @@ def ask(
     for output, value in outputs.items():
         table[output] = value
     for done, sample in enumerate(samples, 1):
-        said = predictor.predict(np.asarray(snapshot.pixels(sample)))
+        said = predictor.predict(np.asarray(snapshot.pixels(sample)), probabilities=margins)
         reference = snapshot.mask(sample)
         ids = table[said.ids]
         if predictor.card.segments and reference is not None:
             answers.by_stem[sample.stem] = pairs_of(ids, np.asarray(reference), sample, values)
             answers.ids[sample.stem] = ids
+            if said.probabilities is not None:
+                answers.margins[sample.stem] = Margin.of(said.probabilities, table)
             answers.confidences[sample.stem] = {outputs[v]: c for v, c in said.confidences.items()}
         if said.labels and sample.labels:
             answers.labelled.append(_labelled(said.labels, sample, classes))

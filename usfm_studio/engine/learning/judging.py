@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ import numpy as np
 from usfm_studio.document.errors import BadModel, NotFound
 from usfm_studio.document.mask import Ids
 from usfm_studio.document.model_card import ModelCard, subject_code
+from usfm_studio.document.snapshot import Sample
 from usfm_studio.engine.device import Device
 from usfm_studio.engine.learning.baseline import by_subject, trivial_labels, trivial_masks
 from usfm_studio.engine.learning.compare import Standing, Verdict, compare, first_model
+from usfm_studio.engine.learning.deciding import Rules, decided
 from usfm_studio.engine.learning.evaluation import Answers, ask
 from usfm_studio.engine.learning.holdout import CROSS_FITTED, HELD_OUT, NONE
 from usfm_studio.engine.learning.preparing import Material
@@ -92,7 +94,7 @@ def _against(
     card, recipe = predictor.card, material.recipe
     learned = set(card.train_subjects)
     fresh = [s for s in material.tested if subject_code(s.subject) not in learned]
-    theirs = ask(predictor, material.snapshot, fresh, material.values, recipe.labels, lambda _done: check())
+    theirs = _theirs(predictor, material, fresh, check)
     figures = summarise(theirs.pairs, theirs.labelled, recipe.labels, exclusive=recipe.exclusive_labels)
     old = {**_remembered(card, material), **_by_subject(theirs, material, figures)}
     shared = {s for s in judgement.challenger if s in old}
@@ -114,6 +116,17 @@ def _against(
     )
 
 
+def _theirs(predictor: Predictor, material: Material, fresh: Sequence[Sample], check: Callable[[], None]) -> Answers:
+    """The champion's answers, decided as the challenger's are: under rules that the other subjects choose now."""
+    recipe, work = material.recipe, material
+    told = lambda _done: check()  # noqa: E731
+    answers = ask(predictor, work.snapshot, fresh, work.values, recipe.labels, told, margins=recipe.masks)
+    if not recipe.masks:
+        return answers
+    biased = work.sides.kind == HELD_OUT
+    return decided(work.snapshot, work.masked, answers, work.values, biased=biased)[1]
+
+
 def _by_subject(answers: Answers, material: Material, scores: Scores) -> dict[str, float]:
     if material.recipe.masks:
         return by_subject(answers.pairs)
@@ -132,7 +145,9 @@ def _usable(champion: Path | None, material: Material, device: Device, note: Cal
     if champion is None:
         return None
     try:
-        predictor = Predictor(load_model(champion), device)
+        model = load_model(champion)
+        model.preparation = Rules().prepared(model.preparation)  # its rules are chosen anew, as the challenger's
+        predictor = Predictor(model, device)
     except (BadModel, NotFound) as error:
         note(f"The present model cannot be compared with: {error}")
         return None

@@ -12,13 +12,13 @@ from usfm_studio.document.errors import Interrupted
 from usfm_studio.document.snapshot import Sample
 from usfm_studio.engine.device import Device
 from usfm_studio.engine.learning.baseline import by_subject, truth_of
-from usfm_studio.engine.learning.calibrate import Rules, after_rules, rules_from
 from usfm_studio.engine.learning.clock import Stage
+from usfm_studio.engine.learning.deciding import Rules, decided
 from usfm_studio.engine.learning.evaluation import Answers, ask
 from usfm_studio.engine.learning.fitting import MaskFitter
 from usfm_studio.engine.learning.holdout import CROSS_FITTED, HELD_OUT
 from usfm_studio.engine.learning.labels import LabelFit, fit_labels
-from usfm_studio.engine.learning.making import Findings, card_of, fresh_net, in_memory, on_cpu, write_model
+from usfm_studio.engine.learning.making import Findings, card_of, fresh_net, in_memory, on_cpu, prepared, write_model
 from usfm_studio.engine.learning.plan import Recipe
 from usfm_studio.engine.learning.preparing import Material
 from usfm_studio.engine.learning.run_folder import RunFolder
@@ -26,7 +26,6 @@ from usfm_studio.engine.learning.samples import Placed, place_samples
 from usfm_studio.engine.learning.segmentation import Average, MaskNet, Rates, mean_of
 from usfm_studio.engine.learning.summaries import summaries
 from usfm_studio.engine.learning.talk import Talk
-from usfm_studio.engine.models.blueprint import Preparation
 from usfm_studio.engine.models.checkpoint import LoadedModel
 from usfm_studio.engine.models.label_head import LabelHead
 from usfm_studio.engine.models.predictor import Predictor
@@ -37,7 +36,7 @@ KEEP_SHARE = 0.1
 KEEP_LEAST_S = 8.0
 KEEP_FIRST_S = 2.0
 """So long after the first step there is a model on disk, whatever comes."""
-BEFORE_HOLDOUT = 0.75
+BEFORE_HOLDOUT = 0.5
 """A standalone run scores its model at this part of the learning and then learns on, from the holdout too."""
 PEEK_AT = (0.35, 0.7)
 PEEK_FRAMES = 6
@@ -100,6 +99,7 @@ class Learner:
         self.keep(self.fitter.net)
         self._fit_labels(sides.train)
         self.learned.answers = self._ask(self.material.tested)
+        self._decide(biased=True)
         return self.learned
 
     def learn_on(self, end_s: float) -> None:
@@ -147,11 +147,18 @@ class Learner:
         self.may_keep = True
         if not self.talk.stopped():
             self._fit(sides.train, self.recipe.rates, end_s, seed=0)
-        learned.rules = rules_from(self.material.snapshot, self.material.masked, learned.answers, self.recipe.segments)
-        learned.answers = after_rules(self.material.snapshot, self.material.masked, learned.answers, learned.rules)
+        self._decide(biased=False)
         self._fit_labels(sides.train, rows)
         learned.answers.labelled = self._left_out()
         return learned
+
+    def _decide(self, *, biased: bool) -> None:
+        """Choose how masks come out; what was answered so far is scored anew."""
+        work, learned = self.material, self.learned
+        learned.rules, learned.answers = decided(
+            work.snapshot, work.masked, learned.answers, self.recipe.segments, biased=biased
+        )
+        learned.answers.margins.clear()
 
     def _labels_alone(self) -> Learned:
         self._fit_labels(self.material.sides.train)
@@ -217,15 +224,13 @@ class Learner:
         predictor = Predictor(self._model(), self.device)
         labels = self.recipe.labels if self.learned.head is not None else ()
         check = lambda _done: self.talk.check_end()  # noqa: E731
-        return ask(predictor, self.material.snapshot, samples, self.material.values, labels, check)
+        return ask(
+            predictor, self.material.snapshot, samples, self.material.values, labels, check, margins=self.recipe.masks
+        )
 
     def _model(self) -> LoadedModel:
         """What has been learned so far, to predict with."""
-        rules = Preparation(
-            placement=self.recipe.placement,  # type: ignore[arg-type]
-            keep_largest=self.learned.rules.keep_largest,
-            fill_holes=self.learned.rules.fill_holes,
-        )
+        rules = self.learned.rules.prepared(prepared(self.recipe))
         found = Findings(preparation=rules, temperature=self.temperature)
         card = card_of(self._as_it_is(), self.material.identity, found)
         return in_memory(card, self.learned.net, self.learned.head, self.material.origin)

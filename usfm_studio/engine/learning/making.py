@@ -67,7 +67,7 @@ class Findings:
 def blueprint(recipe: Recipe) -> Blueprint:
     """The parts of the recipe's network."""
     decoder = DecoderPlan(widths=recipe.widths, convs=recipe.convs) if recipe.masks else None
-    head = LabelHeadPlan(masked=recipe.masks) if recipe.labels else None
+    head = LabelHeadPlan(masked=recipe.masks, encoder_digest=recipe.label_encoder) if recipe.labels else None
     return Blueprint(decoder=decoder, label_head=head)
 
 
@@ -85,7 +85,7 @@ def fresh_net(recipe: Recipe, origin: Origin) -> MaskNet:
 def card_of(recipe: Recipe, who: Identity, found: Findings | None = None) -> ModelCard:
     """The card; its digest is filled in when the model is written."""
     found = found or Findings()
-    prepared = found.preparation or Preparation(placement=recipe.placement)  # type: ignore[arg-type]
+    preparation = found.preparation or prepared(recipe)
     settings = {"architecture": msgspec.to_builtins(blueprint(recipe)), "recipe": recipe.to_json()}
     return ModelCard(
         digest="",
@@ -100,7 +100,7 @@ def card_of(recipe: Recipe, who: Identity, found: Findings | None = None) -> Mod
         labels=tuple(recipe.labels),
         exclusive_labels=recipe.exclusive_labels,
         input_px=recipe.input_px,
-        preprocessing=MappingProxyType(msgspec.to_builtins(prepared)),
+        preprocessing=MappingProxyType(msgspec.to_builtins(preparation)),
         settings=MappingProxyType(msgspec.to_builtins(settings)),
         parents=tuple(who.parents),
         data_digest=who.data_digest,
@@ -116,6 +116,11 @@ def card_of(recipe: Recipe, who: Identity, found: Findings | None = None) -> Mod
     )
 
 
+def prepared(recipe: Recipe) -> Preparation:
+    """How frames pass through a model of this recipe, before anything is known of its answers."""
+    return Preparation(placement=recipe.placement, flip_average=recipe.flip_average)  # type: ignore[arg-type]
+
+
 def in_memory(card: ModelCard, net: MaskNet | None, head: LabelHead | None, origin: Origin) -> LoadedModel:
     """A model to predict with; it shares nothing with the network that goes on learning."""
     preparation = preparation_of(card)
@@ -123,11 +128,13 @@ def in_memory(card: ModelCard, net: MaskNet | None, head: LabelHead | None, orig
         return LoadedModel(card, preparation, origin.encoder, None, head)
     encoder = build_encoder(card.encoder)
     encoder.load_state_dict(as_stored(net.encoder))
-    plan = blueprint_of(card).decoder
-    assert plan is not None
-    decoder = build_decoder(plan, encoder, len(card.segments))
+    plan = blueprint_of(card)
+    assert plan.decoder is not None
+    decoder = build_decoder(plan.decoder, encoder, len(card.segments))
     decoder.load_state_dict(as_stored(net.decoder))
-    return LoadedModel(card, preparation, encoder.eval(), decoder.eval(), head)
+    looks_apart = plan.label_head is not None and bool(plan.label_head.encoder_digest)
+    label_encoder = origin.encoder if looks_apart else None
+    return LoadedModel(card, preparation, encoder.eval(), decoder.eval(), head, label_encoder=label_encoder)
 
 
 def as_stored(network: nn.Module) -> dict[str, Tensor]:

@@ -20,7 +20,8 @@ from usfm_studio.engine.models.vit_plan import plan_of
 TASKS = ("auto", "segmentation", "labels")
 USUAL_PX, FINE_PX = 256, 384
 SMALL_TARGET = 0.03
-"""Targets that cover less of the image than this are learned at `FINE_PX`."""
+"""Targets that cover less of the image than this are learned at `FINE_PX`, in windows of `USUAL_PX`: a step costs what
+it does there."""
 FEW_SUBJECTS = 6
 """Below this many subjects the encoder stays as it is."""
 FEW_FOR_VIT = 10
@@ -29,8 +30,12 @@ VIT_RATE = 1e-4
 """Its rate, where it moves: a fifth of a pyramid's. Published fine-tuning of BEiT goes by 3e-5 to 1e-4 (BEiT, 2021)."""
 STILL = Rates(encoder=0.0)
 """The encoder stays as it is."""
-MEMBERS_SHARE = 0.75
-"""Part of the learning that goes to the members of a cross-fitting; their mean has the rest."""
+BATCH = 4
+"""Twice the steps of batches of 8 in the same time: with few frames that is worth more than calmer gradients."""
+MEMBERS_SHARE = (0.3, 0.75)
+"""Least and most part of the learning that goes to the members of a cross-fitting; their mean has the rest."""
+MEMBERS_S = 65.0
+"""Members over a frozen encoder learn little more after so many seconds together."""
 SIDED = 0.15
 """A segment whose centre lies this far from the middle (half widths), on one side throughout, forbids mirroring."""
 
@@ -60,6 +65,7 @@ class Recipe:
     segments: tuple[int, ...]
     labels: tuple[str, ...]
     exclusive_labels: bool
+    label_encoder: str  # digest of the encoder for the label head, where masks bend the model's own; else empty
     start: bool  # the decoder begins with the weights that ship for it
     widths: tuple[int, ...]
     convs: int
@@ -69,6 +75,7 @@ class Recipe:
     member_rates: Rates
     members_share: float
     augmentation: Augmentation
+    flip_average: bool
     budget_s: float
     seed: int
     max_steps: int | None = None
@@ -128,34 +135,44 @@ def plan(
     budget_s: float,
     seed: int = 0,
     encoder: str = "usfm_lite0",
+    label_encoder: str = "",
     exclusive_labels: bool = True,
     max_steps: int | None = None,
     options: dict[str, Any] | None = None,
 ) -> Recipe:
     """The recipe for these data. Raises NothingToLearn with what is missing, WrongUsage for a foreign task or option.
 
-    `options` may replace `input_px`, `batch`, `views`, `tune` ("all", "upper", "none"), `flip`, `start`, `placement`.
+    `options` may replace `input_px`, `batch`, `views`, `tune` ("all", "upper", "none"), `flip`, `window`, `start`,
+    `placement`. `label_encoder`: digest of the encoder, where a model can find it without carrying it; labels beside
+    masks are then told from what it saw before masks bent it.
     """
     chosen = _task(marks, task)
     given = dict(options or {})
-    tune = given.pop("tune", "none" if marks.subjects < _few(encoder) or chosen != "segmentation" else "upper")
+    input_px = int(given.pop("input_px", FINE_PX if 0 < marks.median_share < SMALL_TARGET else USUAL_PX))
+    window_px = int(given.pop("window", USUAL_PX if input_px > USUAL_PX else 0))
+    flip = bool(given.pop("flip", not marks.sided))
+    apart = chosen == "both" and bool(label_encoder)
+    tunes = marks.subjects >= _few(encoder) and (chosen == "segmentation" or apart)
+    tune = given.pop("tune", "upper" if tunes else "none")
     recipe = Recipe(
         task=chosen,
         encoder=encoder,
-        input_px=int(given.pop("input_px", FINE_PX if 0 < marks.median_share < SMALL_TARGET else USUAL_PX)),
+        input_px=input_px,
         placement=str(given.pop("placement", "keep")),
         segments=marks.segments if chosen != "labels" else (),
         labels=marks.labels if chosen != "segmentation" else (),
         exclusive_labels=exclusive_labels,
+        label_encoder=label_encoder if apart and tune != "none" else "",
         start=bool(given.pop("start", True)),
         widths=(64, 48, 32, 16),
         convs=1,
-        batch=int(given.pop("batch", 8)),
+        batch=int(given.pop("batch", BATCH)),
         views=int(given.pop("views", 160)),
         rates=_rates(str(tune), encoder),
         member_rates=STILL,
-        members_share=MEMBERS_SHARE,
-        augmentation=Augmentation(flip=0.5 if given.pop("flip", not marks.sided) else 0.0),
+        members_share=members_share(budget_s),
+        augmentation=Augmentation(flip=0.5 if flip else 0.0, window_px=window_px),
+        flip_average=flip and chosen != "labels",
         budget_s=budget_s,
         seed=seed,
         max_steps=max_steps,
@@ -164,6 +181,11 @@ def plan(
     if given:
         raise WrongUsage("The fine-tuning cannot start", f'the option "{sorted(given)[0]}" is not known')
     return recipe
+
+
+def members_share(budget_s: float) -> float:
+    """The part of a budget that goes to the members of a cross-fitting: all that they can use, within limits."""
+    return min(max(MEMBERS_S / budget_s, MEMBERS_SHARE[0]), MEMBERS_SHARE[1])
 
 
 def _task(marks: Fingerprint, task: str) -> str:

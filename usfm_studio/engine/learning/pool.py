@@ -48,7 +48,7 @@ class FeaturePool:
         self.encoder, self.with_image, self.at_once = encoder, with_image, at_once
         self.placed, self.classes, self.draws = list(placed), classes, draws
         self.rng, self.device = rng, device
-        self.canvas_rc = canvas_of(self.placed)
+        self.canvas_rc = canvas_of(self.placed, draws.window_px)
         self.kept: dict[str, list[_View]] = {item.sample.stem: [] for item in self.placed}
 
     def fill(self, views: int, stage: Stage) -> None:

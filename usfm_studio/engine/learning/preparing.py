@@ -76,6 +76,7 @@ def material(order: TrainingOrder, parents: Sequence[str] = ()) -> Material:
         budget_s=order.budget_s,
         seed=order.seed,
         encoder=origin.encoder.name,
+        label_encoder=origin.card.digest if origin.ships else "",
         exclusive_labels=exclusive,
         max_steps=options.pop("max_steps", None),
         options=options,

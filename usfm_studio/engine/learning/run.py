@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from usfm_studio.document.errors import Interrupted, OutOfMemory, StudioError
@@ -25,7 +26,7 @@ from usfm_studio.engine.learning.evaluation import Answers
 from usfm_studio.engine.learning.holdout import CROSS_FITTED, HELD_OUT
 from usfm_studio.engine.learning.judging import Judgement, holdout_fields, judge, worst_frames
 from usfm_studio.engine.learning.learner import Learned, Learner
-from usfm_studio.engine.learning.making import Findings, card_of, write_model
+from usfm_studio.engine.learning.making import Findings, card_of, prepared, write_model
 from usfm_studio.engine.learning.preparing import Material, described, material
 from usfm_studio.engine.learning.run_folder import CANCELLED, DONE, FAILED, INTERRUPTED, RunFolder
 from usfm_studio.engine.learning.sizing import fitted, over
@@ -194,12 +195,8 @@ class Run:
 
 def _preparation(work: Material, learned: Learned) -> Preparation:
     outputs = {value: i for i, value in enumerate(work.recipe.segments, 1)}
-    return Preparation(
-        placement=work.recipe.placement,  # type: ignore[arg-type]
-        keep_largest=learned.rules.keep_largest,
-        fill_holes=learned.rules.fill_holes,
-        predicted_dice=predicted_dice(learned.answers, outputs),
-    )
+    lines = predicted_dice(learned.answers, outputs)
+    return learned.rules.prepared(msgspec.structs.replace(prepared(work.recipe), predicted_dice=lines))
 
 
 def _comparison(work: Material, judgement: Judgement) -> dict[str, Any]:

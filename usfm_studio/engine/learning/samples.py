@@ -67,9 +67,11 @@ def _placed(snapshot: Snapshot, sample: Sample, input_px: int, mode: str, table:
     return Placed(sample=sample, image=np.rint(x_CHW[0] * 255).astype(np.uint8), classes=classes)
 
 
-def canvas_of(placed: Sequence[Placed]) -> tuple[int, int]:
-    """The smallest (rows, columns) that holds every frame."""
-    return max(p.image.shape[0] for p in placed), max(p.image.shape[1] for p in placed)
+def canvas_of(placed: Sequence[Placed], window_px: int = 0) -> tuple[int, int]:
+    """The smallest (rows, columns) that holds every frame, or a window into it where one is wanted."""
+    rows_columns = max(p.image.shape[0] for p in placed), max(p.image.shape[1] for p in placed)
+    rows, columns = (min(side, window_px or side) for side in rows_columns)
+    return rows, columns
 
 
 def subject_order(placed: Sequence[Placed], rng: np.random.Generator) -> Iterator[Placed]:
@@ -89,7 +91,7 @@ def batches(
     placed: Sequence[Placed], classes: int, batch: int, draws: Augmentation, rng: np.random.Generator
 ) -> Iterator[Batch]:
     """Augmented batches without end, of frames that have masks."""
-    canvas_rc = canvas_of(placed)
+    canvas_rc = canvas_of(placed, draws.window_px)
     order = subject_order(placed, rng)
     while True:
         yield views_of([next(order) for _ in range(batch)], classes, draws, rng, canvas_rc)

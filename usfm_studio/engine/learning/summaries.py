@@ -25,8 +25,10 @@ def summaries(
     device: Device,
     check: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float64]:
-    """(N, D): `summarise` of each frame, with the model's own marks where it has a decoder."""
+    """(N, D): `summarise` of each frame by what the label head looks with, and the model's own marks where it marks."""
     encoder = fused(model.encoder).to(device.kind).to(memory_format=torch.channels_last)
+    apart = model.label_encoder
+    looker = encoder if apart is None else fused(apart).to(device.kind).to(memory_format=torch.channels_last)
     decoder = None if model.decoder is None else fused(model.decoder).to(device.kind)
     rows: list[NDArray[np.float64]] = []
     for sample in samples:
@@ -37,5 +39,6 @@ def summaries(
         foreground: Tensor | None = None
         if decoder is not None:
             foreground = 1 - torch.softmax(decoder(features, x_BCHW).float(), 1)[:, 0]
-        rows.append(summarise(features, foreground)[0].double().cpu().numpy())
+        seen = features if looker is encoder else looker(x_BCHW)
+        rows.append(summarise(seen, foreground)[0].double().cpu().numpy())
     return np.stack(rows)

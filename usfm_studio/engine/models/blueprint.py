@@ -31,9 +31,14 @@ class DecoderPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class LabelHeadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A `LabelHead`: whether its summary holds means inside the marked area."""
+    """A `LabelHead`: whether its summary holds means inside the marked area.
+
+    `encoder_digest` names the encoder that it summarises with, where that is not the model's own: one that ships, as
+    it was before masks bent the model's.
+    """
 
     masked: bool
+    encoder_digest: str = ""
 
 
 class EnhancerPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,13 +70,15 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Preparation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a frame comes in and what is done with the answer; all of it chosen in training.
 
-    `placement` is one of `placement.MODES`. `mask_temperature` divides the mask logits. Of each segment, parts under
+    `placement` is one of `placement.MODES`. `mask_temperature` divides the mask logits, then `mask_bias` is added to
+    those of all segments: above 0 makes bolder masks. Of each segment, parts under
     `min_area_px` (native pixels) go, with `keep_largest` all but the largest; then `fill_holes`. `flip_average`
     averages the answer with that of the mirrored frame. `predicted_dice`: a line by segment value (as text), or none.
     """
 
     placement: Literal["keep", "box", "squeeze"] = "keep"
     mask_temperature: Annotated[float, Meta(gt=0)] = 1.0
+    mask_bias: Annotated[float, Meta(ge=-10, le=10)] = 0.0
     keep_largest: bool = False
     fill_holes: bool = False
     min_area_px: Annotated[int, Meta(ge=0)] = 0

@@ -52,7 +52,10 @@ COUNTER = "num_batches_tracked"
 
 @dataclass(slots=True)
 class LoadedModel:
-    """A model in memory, in eval mode, float32, on the CPU."""
+    """A model in memory, in eval mode, float32, on the CPU.
+
+    `label_encoder` is what the label head summarises with, where that is not `encoder`.
+    """
 
     card: ModelCard
     preparation: Preparation
@@ -60,6 +63,7 @@ class LoadedModel:
     decoder: UNetDecoder | None
     label_head: LabelHead | None
     enhancer: Enhancer | None = None
+    label_encoder: Encoder | None = None
 
     def parts(self) -> dict[str, nn.Module]:
         """The networks that are there, by the prefix of their tensors."""
@@ -148,6 +152,10 @@ def load_model(folder: Path, encoders: Iterable[Path] = ()) -> LoadedModel:
         model.encoder = load_encoder(find_encoder(card.encoder_digest, encoders))
         if model.encoder.name != card.encoder:
             raise bad(f"its encoder is called {card.encoder} and is a {model.encoder.name}")
+    if plan.label_head is not None and plan.label_head.encoder_digest:
+        model.label_encoder = load_encoder(find_encoder(plan.label_head.encoder_digest, encoders))
+        if model.label_encoder.name != card.encoder:
+            raise bad(f"its labels want an encoder {card.encoder} and name a {model.label_encoder.name}")
     fillable = {name: part for name, part in model.parts().items() if own_encoder or name != "encoder"}
     _fill(fillable, folder, card.digest)
     return model

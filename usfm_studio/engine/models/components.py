@@ -16,6 +16,15 @@ def soft_dice(p_HW: NDArray[np.float32], marked_HW: NDArray[np.bool_]) -> float:
     return 1.0 if total == 0 else 2 * float(p_HW[marked_HW].sum(dtype=np.float64)) / total
 
 
+def biased(p_KHW: NDArray[np.float32], bias: float) -> NDArray[np.float32]:
+    """Probabilities (background first) with `bias` added to the logit of every segment."""
+    if bias == 0:
+        return p_KHW
+    raised = p_KHW.copy()
+    raised[1:] *= np.float32(np.exp(bias))
+    return raised / raised.sum(0, keepdims=True)
+
+
 def cleaned(ids: Ids, rules: Preparation) -> Ids:
     """The ids after the model's component rules, segment by segment."""
     for value in (v for v in np.unique(ids).tolist() if v) if _has_rules(rules) else ():

@@ -23,7 +23,7 @@ from usfm_studio.document.mask import Ids
 from usfm_studio.engine.device import FULL, Device, choose_device, cpu_device, is_out_of_memory
 from usfm_studio.engine.models.checkpoint import LoadedModel
 from usfm_studio.engine.models.compiled import CannotCompile, CompiledDecoder, CompiledEncoder, GraphFailed
-from usfm_studio.engine.models.components import cleaned, soft_dice
+from usfm_studio.engine.models.components import biased, cleaned, soft_dice
 from usfm_studio.engine.models.embeddings import EmbeddingCache, embedding_key, rounded, weights_digest
 from usfm_studio.engine.models.features import Features
 from usfm_studio.engine.models.fuse import Network, fused
@@ -82,6 +82,7 @@ class Predictor:
         self.embeddings = embeddings
         self._model = model
         self._compile = compile
+        self._labeller = self._of_labels()
         self._ready()
 
     @property
@@ -98,6 +99,8 @@ class Predictor:
         """The same predictor, sharing its networks, that neither looks up nor keeps embeddings."""
         apart = copy.copy(self)
         apart.embeddings = None
+        if apart._labeller is not None:
+            apart._labeller = apart._labeller.without_embeddings()
         return apart
 
     def predict(self, pixels: NDArray[Any], digest: str = "", *, probabilities: bool = False) -> Prediction:
@@ -141,6 +144,14 @@ class Predictor:
         whole = [features for features in found if features is not None]
         maps = {stride: torch.cat([f.maps[stride] for f in whole]) for stride in whole[0].maps}
         return Features(maps, torch.cat([f.pooled_BD for f in whole])).map(self._to_device)
+
+    def _of_labels(self) -> Predictor | None:
+        """What summarises frames for the label head, where that is not the model's own encoder."""
+        model = self._model
+        if model.label_encoder is None or model.label_head is None:
+            return None
+        alone = LoadedModel(model.card, model.preparation, model.label_encoder, None, None)
+        return Predictor(alone, self.device, self.embeddings, compile=self._compile)
 
     def _ready(self) -> None:
         """Choose what computes, once: a graph on a CPU, else torch."""
@@ -203,6 +214,7 @@ class Predictor:
                 "The model cannot look at this frame", "the machine's memory is not enough", "Close other programs."
             ) from error
         self.device = cpu_device(self.device.threads)
+        self._labeller = self._of_labels()
         self._ready()
 
     @torch.inference_mode()
@@ -210,7 +222,8 @@ class Predictor:
         features = self.embed(batch)
         mirrored = self.embed(batch, flipped=True) if self.preparation.flip_average else None
         p_BKHW = self._segment(features, mirrored, batch) if self._decoder is not None else None
-        labels_BN = self._label(features, p_BKHW)
+        seen = features if self._labeller is None else self._labeller.embed(batch)
+        labels_BN = self._label(seen, p_BKHW)
         answers = []
         for i, frame in enumerate(batch):
             labels = {} if labels_BN is None else dict(zip(self.card.labels, labels_BN[i].tolist(), strict=True))
@@ -222,6 +235,7 @@ class Predictor:
         return answers
 
     def _proposal(self, p_KHW: NDArray[np.float32], labels: dict[str, float], probabilities: bool) -> Prediction:
+        p_KHW = biased(p_KHW, self.preparation.mask_bias)
         ids = cleaned(p_KHW.argmax(0).astype(np.uint8), self.preparation)
         confidences = {v: soft_dice(p_KHW[v], ids == v) for v in range(1, len(p_KHW)) if (ids == v).any()}
         lines = self.preparation.predicted_dice
