@@ -5,13 +5,14 @@ With a frozen encoder all members share one pool of features; else each step pas
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from usfm_studio.engine.device import Device
+from usfm_studio.engine.device import FULL, Device
 from usfm_studio.engine.learning.clock import Stage
 from usfm_studio.engine.learning.making import fresh_net, on_cpu
 from usfm_studio.engine.learning.origin import Origin
@@ -20,7 +21,10 @@ from usfm_studio.engine.learning.pool import FeaturePool
 from usfm_studio.engine.learning.quick import quicken
 from usfm_studio.engine.learning.samples import Batch, Placed, batches
 from usfm_studio.engine.learning.segmentation import Average, MaskNet, Rates, learn
+from usfm_studio.engine.models.compiled import CannotCompile, CompiledEncoder, GraphFailed
+from usfm_studio.engine.models.features import Features
 
+LOG = logging.getLogger(__name__)
 POOL_SEED = 1 << 20
 
 OnStep = Callable[[int, float, Average], None]
@@ -30,7 +34,7 @@ class MaskFitter:
     """Fits networks of one recipe to the placed frames of a run (all of them with masks)."""
 
     def __init__(self, recipe: Recipe, placed: Sequence[Placed], device: Device, origin: Origin) -> None:
-        self.recipe, self.placed, self.device = recipe, list(placed), device
+        self.recipe, self.placed, self.device, self.origin = recipe, list(placed), device, origin
         torch.manual_seed(recipe.seed)
         self.net = self._ready(fresh_net(recipe, origin))
         self.start = on_cpu(self.net.decoder)
@@ -75,7 +79,7 @@ class MaskFitter:
             draws, classes = self.recipe.augmentation, self.recipe.classes
             rng = np.random.default_rng([self.recipe.seed, POOL_SEED])
             self.pool = FeaturePool(
-                self.net.encoder,
+                self._looker(),
                 self.placed,
                 classes,
                 draws,
@@ -85,6 +89,25 @@ class MaskFitter:
                 at_once=self.recipe.views_at_once,
             )
             self.pool.fill(self.recipe.views, stage)
+
+    def _looker(self) -> Callable[[Tensor], Features]:
+        """The encoder as it stays: a graph looks in less than half of torch's time, where there can be one."""
+        if not self.device.is_cpu or self.device.precision != FULL:
+            return self.net.encoder
+        try:
+            graph = CompiledEncoder(self.origin.encoder, self.device.threads)
+        except CannotCompile as reason:
+            LOG.info("features for learning are made in torch", exc_info=reason)
+            return self.net.encoder
+
+        def look(x_BCHW: Tensor) -> Features:
+            try:
+                return graph(x_BCHW)
+            except GraphFailed as failure:
+                LOG.warning("a graph gave no features for learning", exc_info=failure)
+                return self.net.encoder(x_BCHW)
+
+        return look
 
     def _stream(self, subjects: set[str], rates: Rates, seed: int) -> Iterator[Batch]:
         rng = np.random.default_rng([self.recipe.seed, seed])

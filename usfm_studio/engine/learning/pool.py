@@ -6,7 +6,7 @@ The pool is slowly renewed while it is used, so that what is drawn from it never
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from usfm_studio.engine.device import HALF, Device
 from usfm_studio.engine.learning.augment import Augmentation
 from usfm_studio.engine.learning.clock import Stage
 from usfm_studio.engine.learning.samples import Batch, Placed, canvas_of, subject_order, views_of
-from usfm_studio.engine.models.features import Encoder, Features
+from usfm_studio.engine.models.features import Features
 
 FILL = 8
 """Views that go through the encoder together while the pool is filled."""
@@ -35,7 +35,7 @@ class FeaturePool:
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: Callable[[Tensor], Features],
         placed: Sequence[Placed],
         classes: int,
         draws: Augmentation,
