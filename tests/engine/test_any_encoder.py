@@ -24,7 +24,7 @@ from usfm_studio.engine.learning.plan import STILL, Fingerprint, plan
 from usfm_studio.engine.learning.pool import FeaturePool
 from usfm_studio.engine.learning.run import fine_tune
 from usfm_studio.engine.learning.samples import place_samples
-from usfm_studio.engine.learning.sizing import Pace, at_usual_size, measured, sized
+from usfm_studio.engine.learning.sizing import Pace, at_usual_size, measured, refuse_too_slow, sized
 from usfm_studio.engine.models.catalogue import read_card, shipped_encoder
 from usfm_studio.engine.models.checkpoint import load_encoder, load_model, save_model, stored
 from usfm_studio.engine.models.embeddings import EmbeddingCache
@@ -240,6 +240,9 @@ def test_a_slow_encoder_looks_at_one_frame_of_each_subject_at_least(usfm, tmp_pa
     assert all(sum(len(pool.kept[p.sample.stem]) for p in placed if p.sample.subject == s) for s in shot.subjects)
     batch = next(pool.batches(6, shot.subjects))
     assert pool.count == 4  # the step looked at one more
+    seldom = pool.batches(6, shot.subjects, every=2)
+    next(seldom)
+    assert pool.count == 4
     assert batch.image_on("cpu").shape[0] == 6
     assert net.eval()(batch.x, batch.image_on("cpu")).shape == batch.target.shape
 
@@ -303,6 +306,16 @@ def test_a_large_input_gives_way_where_a_first_look_takes_too_long():
     pace = Pace(look_s=0.5, step_s=0, look_bytes=1, step_bytes=0, fixed_bytes=0)
     assert at_usual_size(fine, pace, frames=31).input_px == 256
     assert at_usual_size(fine, pace, frames=29) is fine
+
+
+def test_where_looking_alone_takes_the_time_the_run_says_how_much_it_needs():
+    asked = plan(MARKS, budget_s=120, encoder="usfm_base")
+    slow = Pace(look_s=2.8, step_s=6, look_bytes=1, step_bytes=1, fixed_bytes=0)
+    refuse_too_slow(asked, slow, looks=21)
+    with pytest.raises(WrongUsage, match="looking at 24 images takes about 68 of the 120 seconds") as caught:
+        refuse_too_slow(asked, slow, looks=24)
+    assert "Give it 5 minutes" in caught.value.hint
+    refuse_too_slow(dataclasses.replace(asked, max_steps=3), slow, looks=24)
 
 
 def test_measuring_leaves_the_network_as_it_was_and_grows_with_the_image(usfm):

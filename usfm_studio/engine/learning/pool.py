@@ -75,7 +75,7 @@ class FeaturePool:
         """Batches without end of these subjects' views; with one of `every` so many, one view is made anew."""
         wanted = set(subjects)
         order = subject_order([p for p in self.placed if p.sample.subject in wanted], self.rng)
-        for number in itertools.count():
+        for number in itertools.count(1):
             chosen = [next(order) for _ in range(batch)]
             if number % every == 0:
                 self._renew(chosen[0])

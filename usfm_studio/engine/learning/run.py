@@ -107,7 +107,8 @@ class Run:
 
     def _fitted(self, work: Material) -> Material:
         """The same with a recipe that fits the encoder and the machine."""
-        recipe = fitted(work.recipe, work.origin, self.device, len(work.masked))
+        looks = len(work.sides.train) + len(work.tested) * (1 if self.order.champion is None else 2)
+        recipe = fitted(work.recipe, work.origin, self.device, len(work.masked), looks)
         if self.order.encoder is not None:
             self.talk.note(over(work.origin, work.recipe, recipe))
         return replace(work, recipe=recipe)

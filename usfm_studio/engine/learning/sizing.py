@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
+from usfm_studio.document.errors import WrongUsage
 from usfm_studio.engine.device import Device
 from usfm_studio.engine.learning.making import fresh_net
 from usfm_studio.engine.learning.origin import Origin
@@ -35,6 +36,8 @@ TUNING_SHARE = 0.5
 """Of a run's time: what tuning has at least."""
 LOOKING_SHARE = 0.15
 """Of a run's time: what the first look at every frame may take."""
+LOOKS_MOST = 0.5
+"""Of a run's time: what goes for the looks that no run can do without."""
 RENEWING_S = 0.1
 """What one step may pay for a new view: about as much as the step of a decoder itself."""
 
@@ -55,8 +58,11 @@ class Pace:
     fixed_bytes: int
 
 
-def fitted(recipe: Recipe, origin: Origin, device: Device, frames: int) -> Recipe:
-    """The recipe as this machine can follow it over this encoder, to learn from so many frames."""
+def fitted(recipe: Recipe, origin: Origin, device: Device, frames: int, looks: int) -> Recipe:
+    """The recipe as this machine can follow it over this encoder, to learn from so many frames.
+
+    `looks`: images that pass the encoder whatever is learned. Raises WrongUsage where these alone take the time.
+    """
     if origin.ships or not recipe.masks:
         return recipe
     net = fresh_net(recipe, origin).to(device.kind)
@@ -64,6 +70,7 @@ def fitted(recipe: Recipe, origin: Origin, device: Device, frames: int) -> Recip
     smaller = at_usual_size(recipe, pace, frames)
     if smaller is not recipe:
         recipe, pace = smaller, measured(net, smaller, device)
+    refuse_too_slow(recipe, pace, looks)
     return sized(recipe, pace, device.free_bytes())
 
 
@@ -103,6 +110,17 @@ def at_usual_size(recipe: Recipe, pace: Pace, frames: int) -> Recipe:
     if timed and recipe.input_px > USUAL_PX and frames * pace.look_s > LOOKING_SHARE * recipe.budget_s:
         return replace(recipe, input_px=USUAL_PX)
     return recipe
+
+
+def refuse_too_slow(recipe: Recipe, pace: Pace, looks: int) -> None:
+    """Raise WrongUsage where looking once at what must be looked at leaves no time to learn."""
+    needed_s = looks * pace.look_s
+    if recipe.max_steps is None and needed_s > LOOKS_MOST * recipe.budget_s:
+        raise WrongUsage(
+            "There is no time to learn over this encoder",
+            f"looking at {looks} images takes about {math.ceil(needed_s)} of the {math.ceil(recipe.budget_s)} seconds",
+            f"Give it {math.ceil(needed_s / LOOKS_MOST / 30)} minutes, or name a smaller encoder.",
+        )
 
 
 def sized(recipe: Recipe, pace: Pace, free_bytes: int) -> Recipe:
