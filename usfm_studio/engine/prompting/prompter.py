@@ -49,7 +49,7 @@ WINDOWS_HELD = 6
 """Embedded windows kept beside the whole frame's: 1.5 MB each."""
 WIDER = 2.2
 """Zoom of the second look where the first one's answer reaches the window's edge."""
-REACH = 0.5
+REACH = 0.25
 """Of the window's side: changes farther than this from the newest prompt are refused."""
 AS_GOOD, ROOM = 1.3, 0.1
 """A window seen before serves again up to so many times a new one's side, with such a share of the mask around it."""
