@@ -9,13 +9,14 @@ import threading
 import numpy as np
 import pytest
 
-from tests.engine.making import a_frame, a_model
+from tests.engine.making import a_frame, a_model, an_enhancer
 from usfm_studio.children.arrays import ArrayPool
 from usfm_studio.document.errors import BadModel, Interrupted, Unreadable, WrongUsage
 from usfm_studio.engine.client import Engine
 from usfm_studio.engine.doors import FramePixels
 from usfm_studio.engine.models.catalogue import shipped_encoder
 from usfm_studio.engine.models.checkpoint import load_model
+from usfm_studio.engine.models.enhancing import Enhancing
 from usfm_studio.engine.models.predictor import Predictor
 
 LONG = 150
@@ -54,6 +55,27 @@ def test_the_host_answers_what_the_predictor_answers(engine, model):
         assert part.confidences == wanted.confidences
         assert part.labels == wanted.labels
         assert not part.ids.flags.writeable
+
+
+def test_the_host_enhances_as_the_model_does_and_proposes_nothing_from_it(engine, model, tmp_path):
+    folder = tmp_path / "clearer"
+    an_enhancer(folder)
+    engine.warm(folder).result(LONG)
+    colour = np.repeat(a_frame(seed=2)[:, :, None], 3, 2)
+    frames = [*frames_of(0, 1), FramePixels(key="colour", array=colour)]
+    found = engine.enhance(frames, folder).result(LONG)
+    assert [each.key for each in found] == ["frame0", "frame1", "colour"]
+    alone = Enhancing(load_model(folder))
+    for frame, each in zip(frames, found, strict=True):
+        wanted = alone.enhance(frame.array)
+        assert each.pixels.shape == frame.array.shape
+        assert np.abs(each.pixels.astype(int) - wanted).max() <= 1
+        assert not each.pixels.flags.writeable
+        assert not np.array_equal(each.pixels, frame.array)
+    with pytest.raises(WrongUsage, match="enhances images"):
+        engine.propose(frames_of(0), folder).result(LONG)
+    with pytest.raises(WrongUsage, match="enhances nothing"):
+        engine.enhance(frames_of(0), model).result(LONG)
 
 
 def test_pixels_may_lie_in_somebody_elses_shared_array(engine, model):

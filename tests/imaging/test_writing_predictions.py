@@ -1,13 +1,16 @@
 """What `predict` leaves behind."""
 
 import csv
+import struct
 import tomllib
+import zlib
 
 import cv2
 import numpy as np
 import pytest
 
 from usfm_studio.document.errors import StudioError, WrongUsage
+from usfm_studio.imaging.pictures import png_pixels
 from usfm_studio.imaging.writing.predictions import write_labels, write_predictions
 
 IDS = np.array([[0, 1, 2], [0, 0, 2]], np.uint8)
@@ -70,3 +73,28 @@ def test_other_labels_give_all_that_are_likely(tmp_path):
         ["a", "label", "0.5", "0.9", "0.5"],
         ["b", "", "", "0.1", "0.2"],
     ]
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
+def test_enhanced_pictures_say_in_their_metadata_what_they_are_not_for(tmp_path, shape):
+    pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    answer = write_predictions([{"stem": "a", "pixels": pixels}], tmp_path, "enhanced", {})
+    assert answer == {"files": ["a.png"]}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+    content = (tmp_path / "a.png").read_bytes()
+    assert np.array_equal(png_pixels(content), pixels)
+    chunks = dict(chunks_of(content))
+    assert chunks[b"tEXt"] == b"Description\0enhanced, not for measurement"
+    assert next(iter(chunks)) == b"IHDR"
+    assert list(chunks)[-1] == b"IEND"
+
+
+def chunks_of(content):
+    """(kind, body) of a PNG's chunks, each held to its checksum."""
+    at = 8
+    while at < len(content):
+        (size,) = struct.unpack_from(">I", content, at)
+        kind, body = content[at + 4 : at + 8], content[at + 8 : at + 8 + size]
+        assert struct.unpack_from(">I", content, at + 8 + size)[0] == zlib.crc32(kind + body)
+        yield kind, body
+        at += 12 + size

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from usfm_studio.engine.doors import Encoded, LessonsLacking, ProposalParts
+from usfm_studio.engine.doors import Encoded, Enhanced, LessonsLacking, ProposalParts
 
 
 class Released:
@@ -85,6 +85,17 @@ class FakeEngine:
 
     def forget(self):
         self.known.clear()
+
+    def enhance(self, frames, model):
+        """Flat grey of each frame's size."""
+        self.asked.append([frame.key for frame in frames])
+        answers = Answers()
+        if self.error is not None:
+            answers.set_exception(self.error)
+        else:
+            answers.set_result([Enhanced(key=f.key, pixels=np.full(f.shape, 99, np.uint8)) for f in frames])
+        answers.ticket.release()
+        return answers
 
     def parts(self, frame, probabilities):
         rows, columns = frame.shape[:2]

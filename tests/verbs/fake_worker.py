@@ -20,6 +20,8 @@ from usfm_studio.document.snapshot import Snapshot
 from usfm_studio.document.values_json import card_to
 from usfm_studio.engine.learning.run_folder import CANCELLED, DONE, FAILED, RunFolder
 
+TASKS = {"enhancement": "enhancement"}
+
 
 def train(body, context):
     options = body["options"]
@@ -60,8 +62,9 @@ def write_model(folder, body, options):
     if body["champion"]:
         parents = (json.loads((Path(body["champion"]) / "card.json").read_text())["digest"],)
     card = ModelCard(
-        digest=digest, name=body["name"], task="segmentation", encoder="usfm_lite0", encoder_digest="e" * 64,
-        exam=body["exam"], segments={1: "Head"}, parents=parents, comparison=options.get("comparison", {}),
+        digest=digest, name=body["name"], task=TASKS.get(body["task"], "segmentation"),
+        encoder="usfm_lite0", encoder_digest="e" * 64, exam=body["exam"], segments={1: "Head"},
+        parents=parents, comparison=options.get("comparison", {}),
     )  # fmt: skip
     (folder / "card.json").write_text(json.dumps(card_to(card)))
     if options.get("wrong_digest"):

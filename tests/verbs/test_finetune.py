@@ -480,3 +480,25 @@ def test_a_run_that_is_broken_off_while_its_model_is_copied_still_writes_it(hous
     assert f"The best model so far is in {tmp_path / 'model'}; " in error.hint
     assert checked_card(tmp_path / "model").name == "data"
     assert list(temp.iterdir()) == []
+
+
+def test_a_model_that_enhances_is_kept_beside_the_one_that_proposes(learned_from):
+    project = learned_from.project
+    marks = learn(learned_from, options={"weights": "marks"})
+    first = learn(learned_from, task="enhancement", options={"weights": "e1", "comparison": {"promoted": True}})
+    assert first.promoted
+    assert first.settings["order"]["champion"] is None
+    assert project.models.champion("") == marks.model
+    assert project.models.card(first.model).task == "enhancement"
+    second = learn(learned_from, task="enhancement", options={"weights": "e2", "comparison": {"promoted": False}})
+    assert second.settings["order"]["champion"] == str(project.models.path(first.model))
+    assert project.models.enhancer("") == first.model
+    assert project.undo_name == "Promote Model v1"
+
+
+def test_who_taught_a_model_to_enhance_may_still_test_one_that_marks(house, tmp_path):
+    shelf = house.project.models
+    shelf.adopt(a_shelf_model(tmp_path / "marks", b"m", train_subjects=("a" * 16,)))
+    shelf.adopt(a_shelf_model(tmp_path / "e", b"e", task="enhancement", segments={}, train_subjects=("b" * 16,)))
+    assert shelf.trained_hashes("") == {"a" * 16}
+    assert shelf.trained_hashes("", enhancement=True) == {"b" * 16}

@@ -17,11 +17,12 @@ import numpy as np
 from usfm_studio.children.arrays import ArrayPool
 from usfm_studio.children.supervisor import Child, ChildSpec, State, Ticket
 from usfm_studio.document.errors import StudioError
-from usfm_studio.engine.doors import Encoded, FramePixels, Lesson, LessonsLacking, ProposalParts
+from usfm_studio.engine.doors import Encoded, Enhanced, FramePixels, Lesson, LessonsLacking, ProposalParts
 from usfm_studio.engine.loans import Loan, Outs, read_only
 from usfm_studio.engine.models.catalogue import read_card
 from usfm_studio.engine.requests import (
     EncodedOut,
+    EnhancedOut,
     FrameIn,
     FramesIn,
     InstantIn,
@@ -183,6 +184,24 @@ class Engine:
                 answers.take(said.index, outs[said.index].parts(said, MOST_SEGMENTS))
 
         return self._ask("instant", body, answers, loan, heard, key, frames=len(frames) + len(lessons))
+
+    def enhance(self, frames: Sequence[FramePixels], model: Path) -> Answers[Enhanced]:
+        """The frames as an enhancement model shows them: a view, from which nothing is proposed or measured."""
+        answers: Answers[Enhanced] = Answers(len(frames), None)
+        loan = Loan(self._pool)
+        outs = [loan.give(frame.shape, "uint8") for frame in frames]
+        places = [
+            FrameIn(pixels=loan.pixels(frame), digest=frame.digest, enhanced=place)
+            for frame, (place, _) in zip(frames, outs, strict=True)
+        ]
+
+        def heard(body: dict[str, Any]) -> None:
+            said = from_body(body, EnhancedOut)
+            if 0 <= said.index < len(frames):
+                pixels = loan.copied(outs[said.index][1])
+                answers.take(said.index, Enhanced(key=frames[said.index].key, pixels=pixels))
+
+        return self._ask("enhance", self._frames_in(places, model), answers, loan, heard, None)
 
     def encode(
         self,

@@ -58,6 +58,14 @@ class ProposalParts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Enhanced:
+    """A frame to look at, not to measure on: `pixels` uint8 of the frame's own shape, read-only."""
+
+    key: str
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
     """The summary of one frame: `pooled` (D,) float32, read-only.
 

@@ -27,13 +27,15 @@ from usfm_studio.engine.instant_desk import InstantDesk
 from usfm_studio.engine.lent_arrays import attached, fill
 from usfm_studio.engine.models.blueprint import Preparation
 from usfm_studio.engine.models.catalogue import read_card, shipped_encoder
-from usfm_studio.engine.models.checkpoint import load_model
+from usfm_studio.engine.models.checkpoint import ENHANCEMENT, load_model
 from usfm_studio.engine.models.embeddings import EmbeddingCache
+from usfm_studio.engine.models.enhancing import Enhancing
 from usfm_studio.engine.models.features import Features
 from usfm_studio.engine.models.placement import placement_for
 from usfm_studio.engine.models.predictor import Predictor
 from usfm_studio.engine.requests import (
     EncodedOut,
+    EnhancedOut,
     FrameIn,
     FramesIn,
     InstantIn,
@@ -58,6 +60,7 @@ class Host:
         self.device = device
         self._embeddings = EmbeddingCache()
         self._predictors: OrderedDict[str, Predictor] = OrderedDict()
+        self._enhancing: Enhancing | None = None
         self._encode_ms: float | None = None
         self._instant = InstantDesk()
 
@@ -67,6 +70,7 @@ class Host:
             "device": self.tell_device,
             "warm": self.warm,
             "propose": self.propose,
+            "enhance": self.enhance,
             "encode": self.encode,
             "layout": self.layout,
             "embed": self.embed,
@@ -90,7 +94,12 @@ class Host:
 
     def warm(self, body: dict[str, Any], _context: Context) -> dict[str, Any]:
         """Load a model and let it work once, so that its next answer comes at full speed."""
-        predictor = self._predictor(from_body(body, ModelIn).model)
+        folder = from_body(body, ModelIn).model
+        if read_card(Path(folder)).task == ENHANCEMENT:
+            enhancing = self._enhancer(folder)
+            enhancing.enhance(np.full((256, 256), 128, np.uint8))
+            return {"digest": enhancing.card.digest}
+        predictor = self._predictor(folder)
         self._trial(predictor)
         return {"digest": predictor.card.digest}
 
@@ -100,6 +109,8 @@ class Host:
         predictor = self._predictor(request.model)
         if predictor.card.task == "encoder":
             raise WrongUsage("This model proposes nothing", "it is an encoder", "Choose a model made by fine-tuning.")
+        if predictor.card.task == ENHANCEMENT:
+            raise WrongUsage("This model proposes nothing", "it enhances images", "Choose a model that marks.")
         for start, frames in _chunks(request.frames, self.device.batch):
             context.check()
             wanted = any(frame.probabilities for frame in frames)
@@ -114,6 +125,16 @@ class Host:
                     labels=said.labels,
                 )
                 context.progress(to_body(out))
+        return {"frames": len(request.frames)}
+
+    def enhance(self, body: dict[str, Any], context: Context) -> dict[str, Any]:
+        """Enhanced pixels into the given arrays, frame by frame."""
+        request = self._frames_in(body)
+        enhancing = self._enhancer(request.model)
+        for index, frame in enumerate(request.frames):
+            context.check()
+            fill(frame.enhanced, enhancing.enhance(attached(frame.pixels), frame.digest))
+            context.progress(to_body(EnhancedOut(index=index)))
         return {"frames": len(request.frames)}
 
     def instant(self, body: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -169,6 +190,13 @@ class Host:
                 self._predictors.popitem(last=False)
         self._predictors.move_to_end(digest)
         return self._predictors[digest]
+
+    def _enhancer(self, folder: str) -> Enhancing:
+        """The enhancement model of a folder; the last one used is kept."""
+        digest = read_card(Path(folder)).digest
+        if self._enhancing is None or self._enhancing.card.digest != digest:
+            self._enhancing = Enhancing(load_model(Path(folder)), self.device, self._embeddings)
+        return self._enhancing
 
     def _trial(self, predictor: Predictor) -> float:
         """Milliseconds for one black frame, best of a few; nothing of it is kept."""

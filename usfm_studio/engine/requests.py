@@ -30,10 +30,11 @@ class FrameIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ids: Array | None = None
     probabilities: Array | None = None
     maps: tuple[Array, ...] = ()
+    enhanced: Array | None = None
 
 
 class FramesIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`propose`, `encode`, `embed`: frames, and the folder of a model (or, but for `propose`, of an encoder).
+    """`propose`, `enhance`, `encode`, `embed`: frames, and the folder of a model (for the last two, or of an encoder).
 
     `cache`: where embeddings may be kept, the open project's own folder; empty: in memory alone. `placement`, for
     `encode`: another than the model's own.
@@ -114,6 +115,12 @@ class ProposalOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     confidences: dict[int, Share] = {}
     predicted_dice: dict[int, Share] = {}
     labels: dict[str, Share] = {}
+
+
+class EnhancedOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frame was enhanced, sent as progress; its array is filled by then."""
+
+    index: int
 
 
 class EncodedOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

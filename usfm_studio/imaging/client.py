@@ -251,7 +251,7 @@ class Reader:
     def write_predictions(
         self, items: Sequence[tuple[str, NDArray[Any]]], out: Path, kind: str, segments: Mapping[int, str]
     ) -> Ticket:
-        """{"files"}: (stem, ids or probabilities) written into `out` by kind, each whole or not at all, read back."""
+        """{"files"}: (stem; ids, probabilities or pixels) written into `out` by kind, each whole, read back."""
         given: list[ArrayRef] = []
         wanted: list[Body] = []
         for stem, source in items:

@@ -13,6 +13,7 @@ from usfm_studio.document.mask import Ids
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _PALETTE = 0, 3
+_AFTER_HEADER = len(_SIGNATURE) + 25
 
 
 def png_bytes(pixels: NDArray[np.uint8]) -> bytes:
@@ -22,6 +23,13 @@ def png_bytes(pixels: NDArray[np.uint8]) -> bytes:
     if not done:
         raise ValueError("the picture cannot be written as PNG")
     return bytes(encoded)
+
+
+def with_text(png: bytes, keyword: str, text: str) -> bytes:
+    """The same picture with a text in its metadata (PNG's tEXt chunk, after the header); both in Latin-1."""
+    body = keyword.encode("latin-1") + b"\0" + text.encode("latin-1")
+    chunk = struct.pack(">I", len(body)) + b"tEXt" + body + struct.pack(">I", zlib.crc32(b"tEXt" + body))
+    return png[:_AFTER_HEADER] + chunk + png[_AFTER_HEADER:]
 
 
 def png_shape(content: bytes) -> tuple[int, int]:

@@ -28,6 +28,8 @@ CARD = "card.json"
 CARD_MOST_BYTES = 1 << 20
 PREFIX_LEAST = 8
 CHAMPION = "champion"
+ENHANCEMENT = "enhancement"
+"""The task of models that make pictures for people: nothing is proposed from those, and nothing measured on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,21 @@ class Models:
             "See `usfm-studio models list`; a digest needs 8 digits at least.",
         )
 
-    def trained_hashes(self, exam: str) -> set[str]:
-        """First 16 digits of the sha256 of every subject that a model of this exam, or an ancestor, was trained on."""
-        wanted = {digest for digest, row in self._rows.items() if row.card.exam == exam}
+    def enhancer(self, exam: str = "") -> str | None:
+        """Digest of the newest model of this exam that enhances and was better than the one before, or None."""
+        able = [c for c in self.cards() if c.task == ENHANCEMENT and c.exam == exam and c.comparison.get("promoted")]
+        return able[-1].digest if able else None
+
+    def trained_hashes(self, exam: str, *, enhancement: bool = False) -> set[str]:
+        """First 16 digits of the sha256 of every subject that a model of this exam, or an ancestor, was trained on.
+
+        Models that mark and models that enhance count apart: the second look at no mark and at no label.
+        """
+        wanted = {
+            digest
+            for digest, row in self._rows.items()
+            if row.card.exam == exam and (row.card.task == ENHANCEMENT) == enhancement
+        }
         while True:
             parents = {p for digest in wanted for p in self._rows[digest].card.parents if p in self._rows} - wanted
             if not parents:

@@ -173,9 +173,9 @@ class Project:
         with self._lock:
             return self._state.subject_order
 
-    def trained_subjects(self, exam: str) -> set[str]:
+    def trained_subjects(self, exam: str, *, enhancement: bool = False) -> set[str]:
         """Subjects of the project that a model of this exam was ever trained on; they are never held out again."""
-        hashes = self.models.trained_hashes(exam)
+        hashes = self.models.trained_hashes(exam, enhancement=enhancement)
         return {subject for subject in self.subject_order if subject_code(subject) in hashes}
 
     def source_path(self, instance: Instance) -> Path:

@@ -28,6 +28,7 @@ from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.snapshot import SnapshotWriter
 from usfm_studio.engine.models.catalogue import WEIGHTS
 from usfm_studio.engine.trainer_client import TrainingOrder, Work, train
+from usfm_studio.project.models import ENHANCEMENT
 from usfm_studio.project.project import Project
 from usfm_studio.verbs import data_folder, early_end, runs
 from usfm_studio.verbs.export import collect
@@ -173,7 +174,8 @@ def _from_project(
     try:
         yield Event("stage", {"stage": "reading"})
         failed = yield from _snapshot(house, frames, exam, folder / runs.SNAPSHOT)
-        champion = project.models.champion(exam)
+        enhancing = arguments.task == ENHANCEMENT
+        champion = project.models.enhancer(exam) if enhancing else project.models.champion(exam)
         order = _order(
             arguments,
             house,
@@ -183,7 +185,7 @@ def _from_project(
             name=arguments.name or _next_name(project, exam),
             exam=exam,
             champion=project.models.path(champion) if champion else None,
-            trained_before=tuple(sorted(project.trained_subjects(exam))),
+            trained_before=tuple(sorted(project.trained_subjects(exam, enhancement=enhancing))),
             options=dict(arguments.options),
         )
         body = yield from _train(order, running)
@@ -198,7 +200,9 @@ def _from_project(
         runs.failed(folder, error)
         raise
     yield Apart(lambda: runs.finished(folder))
-    if body["promoted"] and project.models.champion(exam) == champion:
+    if enhancing:
+        pass  # who makes views proposes nothing: the champion stays, and the card says which of its kind was better
+    elif body["promoted"] and project.models.champion(exam) == champion:
         yield from _promote(project, exam, champion, card)
     elif body["promoted"]:
         body |= {"promoted": False, "reason": "another model was chosen while this one was learning"}

@@ -16,7 +16,7 @@ from usfm_studio.project.project import Project
 from usfm_studio.verbs.foreign import encoder_from, is_foreign
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.scratch import scratch
-from usfm_studio.verbs.shelf import copy_model, read_card, refuse_taken, resolve_model, shipped
+from usfm_studio.verbs.shelf import copy_model, read_card, refuse_enhancer, refuse_taken, resolve_model, shipped
 from usfm_studio.verbs.steps import Apart, Event, Steps
 
 ACTS = ("list", "show", "import", "export", "promote", "rollback", "remove")
@@ -129,6 +129,7 @@ def _promote(arguments: ModelsArguments, house: House) -> Steps[ModelsResult]:
     card = read_card(path)
     if card.task == "encoder":
         raise Unsupported("This model cannot propose", "it is an encoder", "Choose a model made by fine-tuning.")
+    refuse_enhancer(card)
     if card.digest not in {c.digest for c in project.models.cards()}:
         card = yield Apart(lambda: project.models.import_model(path))
     edit = promotion(project, card, arguments.exam)
@@ -157,8 +158,9 @@ def _applied(project: Project, edit: SetChampion) -> Event:
 def promotion(project: Project, card: ModelCard, exam: str | None = None) -> SetChampion | None:
     """The edit that lets this model propose for an exam group (left out: its own); None where it does already.
 
-    Raises WrongUsage for a group that the project does not know.
+    Raises WrongUsage for a group that the project does not know, Unsupported for a model that marks nothing.
     """
+    refuse_enhancer(card)
     group = exam_for(project, card) if exam is None else known_group(project, exam)
     before = project.models.champion(group)
     if before == card.digest:

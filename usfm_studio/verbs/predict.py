@@ -1,4 +1,4 @@
-"""`predict`: masks, labels or probabilities for any files, with a model that may come from another machine."""
+"""`predict`: masks, labels or enhanced images of any files, with a model that may come from another machine."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path, PurePosixPath
 from time import monotonic
 from typing import Any
 
+from numpy.typing import NDArray
+
 from usfm_studio.document.errors import StudioError, Unsupported, WrongUsage
 from usfm_studio.document.frame import Frame, frames_of
 from usfm_studio.document.model_card import ModelCard
-from usfm_studio.engine.doors import FramePixels, ProposalParts
+from usfm_studio.engine.doors import Enhanced, FramePixels, ProposalParts
 from usfm_studio.imaging.client import DecodedFrame
 from usfm_studio.imaging.description import FileDescription
 from usfm_studio.verbs import pixels
@@ -33,6 +35,7 @@ ABLE: Mapping[str, tuple[str, ...]] = {
     "segmentation": ("masks", "probabilities"),
     "labels": ("labels",),
     "both": ("masks", "labels", "probabilities"),
+    "enhancement": ("enhanced",),
 }
 """What a model of each task can give; the first is the default."""
 
@@ -125,17 +128,20 @@ class _Work:
                 self.failed.append(Failure(path=job.frame.instance.path, error=str(outcome)))
         if not seen:
             return
+        if self.kind == "enhanced":
+            pictures = yield from _enhance(self.house, seen, outcomes, self.model)
+            yield from self._write([(picture.key, picture.pixels) for picture in pictures])
+            self.rows += [{"file": shown[picture.key], "labels": {}} for picture in pictures]
+            return
         wanted = self.kind == "probabilities"
         parts = yield from ask(self.house, seen, outcomes, self.model, probabilities=wanted)
-        yield from self._write(parts)
+        if self.kind != "labels":
+            yield from self._write([(p.key, p.ids if p.probabilities is None else p.probabilities) for p in parts])
         for part in parts:
             self._note(shown[part.key], part)
 
-    def _write(self, parts: Sequence[ProposalParts]) -> Steps[None]:
-        if self.kind != "labels":
-            items = [(p.key, p.ids if p.probabilities is None else p.probabilities) for p in parts]
-            reader = self.house.reader
-            yield from answer(reader.write_predictions(items, self.out, self.kind, self.card.segments))
+    def _write(self, items: Sequence[tuple[str, NDArray[Any]]]) -> Steps[None]:
+        yield from answer(self.house.reader.write_predictions(items, self.out, self.kind, self.card.segments))
 
     def _note(self, shown: str, part: ProposalParts) -> None:
         self.rows.append({"file": shown, "labels": dict(part.labels)})
@@ -148,6 +154,21 @@ class _Work:
             card, reader = self.card, self.house.reader
             exclusive = card.exclusive_labels
             yield from answer(reader.write_labels(self.rows, self.out, card.labels, exclusive=exclusive))
+
+
+def _enhance(
+    house: House, seen: Sequence[FramePixels], outcomes: Sequence[pixels.Outcome], model: Path
+) -> Steps[list[Enhanced]]:
+    """The frames enhanced; as in `ask`, the pixels go back when the engine has let go of them."""
+    try:
+        asked = house.engine.enhance(seen, model)
+    except BaseException:
+        pixels.give_back(house, outcomes)
+        raise
+    assert asked.ticket is not None
+    asked.ticket.when_released(lambda: pixels.give_back(house, outcomes))
+    found: list[Enhanced] = yield from answer(asked)
+    return found
 
 
 def _kind(asked: str | None, card: ModelCard) -> str:

@@ -26,7 +26,7 @@ from usfm_studio.verbs import instant, pixels
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.lessons import LessonBook, Lessons, lessons_of
 from usfm_studio.verbs.review import untouched
-from usfm_studio.verbs.shelf import model_for, read_card, resolve_model, usable_card
+from usfm_studio.verbs.shelf import model_for, read_card, refuse_enhancer, resolve_model, usable_card
 from usfm_studio.verbs.steps import Apart, Failure, Steps, answer, applied, progress
 
 BATCH = 4
@@ -74,7 +74,7 @@ def run(arguments: ProposeArguments, house: House) -> Steps[ProposeResult]:
     began = monotonic()
     chosen = _chosen(arguments, house.project)
     if chosen is not None:
-        yield Apart(partial(usable_card, chosen))  # before the engine is up
+        refuse_enhancer((yield Apart(partial(usable_card, chosen))))  # before the engine is up
     jobs, untaught = _jobs(arguments, house.project, chosen)
     taught = (yield from _taught(house.project, untaught)) if arguments.model is None else {}
     if untaught and not (jobs or taught):

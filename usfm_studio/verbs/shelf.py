@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from usfm_studio.document.errors import BadModel, NotFound, WrongUsage
+from usfm_studio.document.errors import BadModel, NotFound, Unsupported, WrongUsage
 from usfm_studio.document.frame import Instance
 from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.resources import resource
 from usfm_studio.engine.models.blueprint import check_card
 from usfm_studio.engine.models.catalogue import ENCODERS_KNOWN, PROMPTS, find_encoder
 from usfm_studio.project import files
-from usfm_studio.project.models import card_in
+from usfm_studio.project.models import ENHANCEMENT, card_in
 from usfm_studio.project.models import read_card as checked_card
 from usfm_studio.project.project import Project
 from usfm_studio.project.trouble import explained
@@ -45,6 +45,13 @@ def usable_card(folder: Path) -> ModelCard:
     if card.encoder_digest != card.digest and card.task != "encoder":
         find_encoder(card.encoder_digest)
     return card
+
+
+def refuse_enhancer(card: ModelCard) -> None:
+    """Raise Unsupported for a model that marks nothing."""
+    if card.task == ENHANCEMENT:
+        hint = "Use it with `predict --kind enhanced`."
+        raise Unsupported("This model cannot propose", "it enhances images and marks nothing", hint)
 
 
 @lru_cache(maxsize=1)

@@ -106,8 +106,8 @@ def _annotations(body: Body, _: Context) -> Body:
 
 
 def _write_predictions(body: Body, context: Context) -> Body:
-    """{"items": [{"stem", "ref"}], "out", "kind", "segments"} -> {"files"}: label maps or probabilities."""
-    name = "probabilities" if body["kind"] == "probabilities" else "ids"
+    """{"items": [{"stem", "ref"}], "out", "kind", "segments"} -> {"files"}: label maps, probabilities, pictures."""
+    name = {"probabilities": "probabilities", "enhanced": "pixels"}.get(body["kind"], "ids")
     items = [{"stem": item["stem"], name: attach(ArrayRef.from_json(item["ref"]))} for item in body["items"]]
     context.check()
     segments = {int(value): title for value, title in body["segments"].items()}

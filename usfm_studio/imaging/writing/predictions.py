@@ -1,4 +1,4 @@
-"""What `predict` writes: label maps, probabilities and the table of labels, each file whole or not at all."""
+"""What `predict` writes: label maps, probabilities, pictures, the table of labels; each file whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,28 +15,31 @@ from usfm_studio.document.mask import Ids
 from usfm_studio.document.schema import Schema, Segment
 from usfm_studio.document.schema_file import schema_text
 from usfm_studio.document.tables import table_text
-from usfm_studio.imaging.pictures import ids_from_png, png_bytes
+from usfm_studio.imaging.pictures import ids_from_png, png_bytes, png_pixels, with_text
 from usfm_studio.imaging.writing.items import differs
 from usfm_studio.imaging.writing.whole import put_whole
 
 CERTAIN = 0.5
+NOT_FOR_MEASUREMENT = "enhanced, not for measurement"
 FIXED_COLUMNS = ("file", "label", "probability")
 
 
 def write_predictions(
     items: Sequence[Mapping[str, Any]], out: Path, kind: str, segments: Mapping[int, str]
 ) -> dict[str, Any]:
-    """Write some frames: `masks` as STEM.png, `probabilities` as STEM.npz; `labels` writes nothing here.
+    """Write some frames: `masks` and `enhanced` as STEM.png, `probabilities` as STEM.npz; `labels` writes nothing here.
 
-    An item holds "stem" and, by kind, "ids" (rows, columns) uint8 or "probabilities" (segments + 1, rows, columns)
-    float. `schema.toml` beside the masks says what the ids mean. Answers {"files": [names]}. Raises DiskFull,
-    StudioError, WrongUsage.
+    An item holds "stem" and, by kind, "ids" (rows, columns) uint8, "pixels" (rows, columns[, 3]) uint8 or
+    "probabilities" (segments + 1, rows, columns) float. `schema.toml` beside the masks says what the ids mean. Answers
+    {"files": [names]}. Raises DiskFull, StudioError, WrongUsage.
     """
     out, files = Path(out), []
     for item in items:
         stem = _checked(str(item["stem"]))
         if kind == "masks":
             files.append(_write_map(out / f"{stem}.png", item["ids"]))
+        elif kind == "enhanced":
+            files.append(_write_picture(out / f"{stem}.png", item["pixels"]))
         elif kind == "probabilities":
             files.append(_write_probabilities(out / f"{stem}.npz", item["probabilities"]))
     if kind == "masks" and files:
@@ -79,6 +82,15 @@ def _rounded(probability: float | None) -> float | None:
 def _write_map(path: Path, ids: Ids) -> str:
     put_whole(path, png_bytes(ids))
     if not np.array_equal(ids_from_png(path.read_bytes()), ids):
+        raise differs(path.name)
+    return path.name
+
+
+def _write_picture(path: Path, pixels: NDArray[np.uint8]) -> str:
+    """The picture, which says in its metadata what it is not for."""
+    content = with_text(png_bytes(pixels), "Description", NOT_FOR_MEASUREMENT)
+    put_whole(path, content)
+    if not np.array_equal(png_pixels(path.read_bytes()), pixels):
         raise differs(path.name)
     return path.name
 
