@@ -197,7 +197,7 @@ def finetune(call: Shared, project: Path | None, data: Path | None, **rest: Any)
 @click.option("--kind", type=click.Choice(["masks", "labels", "probabilities", "enhanced"]), default=None)
 @shared
 def predict(call: Shared, inputs: tuple[str, ...], model: str, out: Path, kind: str | None) -> int:
-    """Write masks, labels or probabilities for any files.
+    """Write masks, labels, probabilities or enhanced images for any files.
 
     Example: usfm-studio predict --model heads.model scans/ --out masks/
     """
@@ -210,12 +210,12 @@ def predict(call: Shared, inputs: tuple[str, ...], model: str, out: Path, kind: 
 
 @studio.command()
 @click.option("--model", required=True, help="A model's path or digest.")
-@click.option("--data", type=FOLDER, required=True, help="A DATA folder with masks or labels.")
+@click.option("--data", type=FOLDER, required=True, help="A DATA folder with masks, labels or targets.")
 @click.option("--folds", type=click.IntRange(2), default=None, help="Number of folds by subject.")
 @click.option("--fold", type=click.IntRange(0), default=None, help="Score only the subjects of this fold.")
 @shared
 def evaluate(call: Shared, model: str, data: Path, folds: int | None, fold: int | None) -> int:
-    """Score a model against a folder's own masks and labels, with intervals over subjects.
+    """Score a model against a folder's own masks, labels or targets, with intervals over subjects.
 
     Example: usfm-studio evaluate --model heads.model --data hc18 --folds 5 --fold 0
     """
