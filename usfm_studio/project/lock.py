@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from usfm_studio import __version__
+from usfm_studio.children import file_lock
 from usfm_studio.document.errors import ProjectBusy
 
 NAME = "project.lock"
@@ -34,7 +35,7 @@ class ProjectLock:
         """
         file = (folder / NAME).open("a+b")
         try:
-            if not _lock(file):
+            if not file_lock.take(file):
                 raise busy(folder, _text(file))
             left = _text(file)
             if one_host and left.get("host") not in (None, platform.node()):
@@ -128,25 +129,3 @@ def _write(file: IO[bytes], body: dict[str, object]) -> None:
         file.flush()
     except OSError:  # a full disk: the lock holds without its text
         return
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[bytes]) -> bool:
-        try:
-            file.seek(1 << 30)  # beyond the text, which others must be able to read
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _lock(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

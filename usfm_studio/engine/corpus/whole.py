@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from usfm_studio.children import file_lock
 from usfm_studio.document.errors import DiskFull, ProjectBusy, StudioError
 
 BESIDE = ".tmp"
@@ -67,30 +68,10 @@ class Lock:
     def __init__(self, folder: Path) -> None:
         """Raises ProjectBusy, OSError."""
         self._file = (folder / LOCK).open("a+b")
-        if not _lock(self._file):
+        if not file_lock.take(self._file):
             self._file.close()
             raise ProjectBusy("The corpus is being written", "another `pack` works on it", "Wait for its end.")
 
     def release(self) -> None:
         """Let others write."""
         self._file.close()
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[bytes]) -> bool:
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _lock(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
