@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from usfm_studio.document.errors import WrongUsage
-from usfm_studio.engine.models.placement import MODES, full_scale, place, place_mask, placement_for
+from usfm_studio.engine.grey import full_scale
+from usfm_studio.engine.models.placement import MODES, place, place_mask, placement_for
 
 sides = st.integers(16, 1200)
 modes = st.sampled_from(MODES)

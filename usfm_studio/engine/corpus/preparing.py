@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from usfm_studio.document.calibration import Region
 from usfm_studio.document.errors import Unreadable
 from usfm_studio.engine.corpus.sector import tissue_boxes, valid_sector
+from usfm_studio.engine.grey import full_scale, to_grey
 
 FEWEST_SHADES = 5
 """A picture with fewer grey values is a mask, or empty: no scanner makes one."""
@@ -41,8 +42,7 @@ def prepared(
 
 def grey_of(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """(rows, columns) uint8. Colour by Rec. 601; uint16 scaled by the bit range that the frame uses (12 bits: 4095)."""
-    grey_rc = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
-    if grey_rc.dtype != np.uint8:
-        bits = max(8, int(grey_rc.max()).bit_length())
-        grey_rc = (grey_rc.astype(np.float32) * (255.0 / ((1 << bits) - 1)) + 0.5).astype(np.uint8)
-    return np.ascontiguousarray(grey_rc)
+    grey_rc = to_grey(pixels)
+    if grey_rc.dtype == np.uint8:
+        return grey_rc
+    return (grey_rc.astype(np.float32) * (255.0 / full_scale(grey_rc)) + 0.5).astype(np.uint8)

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from usfm_studio.document.snapshot import Sample, Snapshot
+from usfm_studio.engine.grey import full_scale, to_grey
 from usfm_studio.engine.learning.clock import Stage
 from usfm_studio.engine.learning.degradation import Degradation, degraded
 from usfm_studio.engine.learning.enhancement import Batch, EnhancementRecipe
 from usfm_studio.engine.models.embeddings import rounded
 from usfm_studio.engine.models.enhancer import Enhancer, Reach, reach_of
-from usfm_studio.engine.models.placement import Placement, full_scale, to_grey
+from usfm_studio.engine.models.placement import Placement
 from usfm_studio.engine.models.predictor import Predictor
 from usfm_studio.engine.scoring.pictures import image_area
 

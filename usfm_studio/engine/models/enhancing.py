@@ -17,6 +17,7 @@ from torch import Tensor
 
 from usfm_studio.document.errors import WrongUsage
 from usfm_studio.engine.device import Device
+from usfm_studio.engine.grey import full_scale, to_grey
 from usfm_studio.engine.models.checkpoint import LoadedModel
 from usfm_studio.engine.models.compiled import CannotCompile, GraphFailed, compiled
 from usfm_studio.engine.models.embeddings import EmbeddingCache
@@ -33,7 +34,6 @@ from usfm_studio.engine.models.enhancer import (
 )
 from usfm_studio.engine.models.features import Features
 from usfm_studio.engine.models.fuse import fused
-from usfm_studio.engine.models.placement import full_scale, to_grey
 from usfm_studio.engine.models.predictor import Predictor, Prepared
 
 LOG = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from usfm_studio.document.errors import WrongUsage
 from usfm_studio.document.mask import Ids
+from usfm_studio.engine.grey import full_scale, to_grey
 from usfm_studio.engine.models.encoder import MULTIPLE
 
 KEEP, BOX, SQUEEZE = "keep", "box", "squeeze"
@@ -90,24 +91,6 @@ def place(pixels: NDArray[Any], input_px: int, mode: str = KEEP) -> tuple[NDArra
 def place_mask(ids: Ids, input_px: int, mode: str = KEEP, stride: int = 2) -> Ids:
     """The mask that goes with `place` of the same frame, at the decoder's stride."""
     return placement_for((ids.shape[0], ids.shape[1]), input_px, mode).mask(ids, stride)
-
-
-def to_grey(pixels: NDArray[Any]) -> NDArray[Any]:
-    """(rows, columns) of the same type. Raises WrongUsage for other shapes and types than `place` takes."""
-    if pixels.dtype not in (np.uint8, np.uint16) or 0 in pixels.shape:
-        raise WrongUsage("The frame cannot be prepared", f"its pixels are {pixels.shape} {pixels.dtype}")
-    if pixels.ndim == 2:
-        return np.ascontiguousarray(pixels)
-    if pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise WrongUsage("The frame cannot be prepared", f"its pixels are {pixels.shape}, neither grey nor colour")
-    return cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
-
-
-def full_scale(pixels: NDArray[Any]) -> float:
-    """The value of white: 255, or for uint16 the end of the bit range that the frame uses (4095 for 12 bits)."""
-    if pixels.dtype == np.uint8:
-        return 255.0
-    return float(max(255, (1 << int(pixels.max()).bit_length()) - 1))
 
 
 def resized(array: NDArray[Any], shape_rc: tuple[int, int]) -> NDArray[Any]:

@@ -26,10 +26,10 @@ from torch import Tensor
 from usfm_studio.document.errors import WrongUsage
 from usfm_studio.document.prompts import Box, Click, Prompt
 from usfm_studio.engine.device import Device, choose_device
+from usfm_studio.engine.grey import full_scale, to_grey
 from usfm_studio.engine.models.compiled import CannotCompile, CompiledEncoder, GraphFailed, compiled
 from usfm_studio.engine.models.features import Encoder, Features
 from usfm_studio.engine.models.fuse import fused
-from usfm_studio.engine.models.placement import full_scale, to_grey
 from usfm_studio.engine.prompting.holding import held
 from usfm_studio.engine.prompting.prompt_decoder import MATCHED, PYRAMID, SEEN, PromptDecoder, inputs_of
 from usfm_studio.engine.prompting.prompt_model import PromptModel

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usfm_studio.document.prompts import Box, Click, Prompt
-from usfm_studio.engine.models.placement import full_scale, resized
+from usfm_studio.engine.grey import full_scale
+from usfm_studio.engine.models.placement import resized
 
 SIDE = 256
 DISC_PX = 5
