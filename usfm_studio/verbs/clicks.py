@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 from usfm_studio.document.errors import NotFound, Unsupported
@@ -15,7 +15,8 @@ from usfm_studio.verbs.house import House
 from usfm_studio.verbs.runs import SNAPSHOT
 from usfm_studio.verbs.scratch import scratch
 from usfm_studio.verbs.shelf import resolve_model, usable_card
-from usfm_studio.verbs.steps import Apart, Event, Failure, Steps, answer, progress
+from usfm_studio.verbs.steps import Apart, Failure, Steps
+from usfm_studio.verbs.worker_answer import asked
 
 MASKING = ("segmentation", "both")
 
@@ -85,12 +86,8 @@ def _models(arguments: ClicksArguments, house: House) -> tuple[Path, Path | None
 def _measured(
     arguments: ClicksArguments, house: House, prompter: Path, proposer: Path | None, snapshot: Path
 ) -> Steps[dict[str, Any]]:
-    events: SimpleQueue[Event] = SimpleQueue()
-
-    def tell(body: dict[str, Any]) -> None:
-        events.put(progress(int(body.get("done", 0)), int(body.get("total", 0)), "Clicking"))
-
-    work = clicks(
+    begin = partial(
+        clicks,
         prompter.absolute(),
         snapshot,
         prompt=arguments.prompt,
@@ -101,10 +98,5 @@ def _measured(
         jitter=arguments.jitter,
         device=house.options.device,
         threads=house.options.threads,
-        on_event=tell,
     )
-    try:
-        scores: dict[str, Any] = yield from answer(work.ticket, events)
-    finally:
-        work.child.kill(0.0)
-    return scores
+    return (yield from asked(lambda tell: begin(on_event=tell), "Clicking"))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 from usfm_studio.document.errors import Unsupported, WrongUsage
@@ -13,7 +13,8 @@ from usfm_studio.verbs import data_folder
 from usfm_studio.verbs.house import House
 from usfm_studio.verbs.scratch import scratch
 from usfm_studio.verbs.shelf import read_card, resolve_model
-from usfm_studio.verbs.steps import Event, Failure, Steps, answer, progress
+from usfm_studio.verbs.steps import Failure, Steps
+from usfm_studio.verbs.worker_answer import asked
 
 RANDOM = "random:"
 
@@ -90,12 +91,8 @@ def _names(data: tuple[Path, ...]) -> list[str]:
 def _score(
     arguments: ProbeArguments, house: House, encoder: str, against: str | None, snapshots: dict[str, Path]
 ) -> Steps[dict[str, Any]]:
-    events: SimpleQueue[Event] = SimpleQueue()
-
-    def tell(body: dict[str, Any]) -> None:
-        events.put(progress(int(body.get("done", 0)), int(body.get("total", 0)), str(body.get("what", "Probing"))))
-
-    work = probe(
+    begin = partial(
+        probe,
         encoder,
         snapshots,
         against=against,
@@ -104,10 +101,5 @@ def _score(
         seed=house.options.seed,
         device=house.options.device,
         threads=house.options.threads,
-        on_event=tell,
     )
-    try:
-        body: dict[str, Any] = yield from answer(work.ticket, events)
-    finally:
-        work.child.kill(0.0)
-    return body
+    return (yield from asked(lambda tell: begin(on_event=tell), "Probing"))
