@@ -25,7 +25,7 @@ def held(asked: Marked, before: Marked | None, prompts: Sequence[Prompt], reach_
     Changes stay only in connected parts that come within `reach_px` of the newest prompt (a box: anywhere). Earlier
     prompts hold too; where two contradict each other, the newer decides. All (rows, columns) bool; the answer is new.
     """
-    mask = asked.copy()
+    mask = np.ascontiguousarray(asked).copy()
     newest = prompts[-1] if prompts else None
     if before is not None and isinstance(newest, Click | Scribble):
         if not newest.positive:
@@ -42,10 +42,11 @@ def _near(change: Marked, prompt: Click | Scribble, reach_px: float) -> Marked:
     if not change.any():
         return change
     close = np.zeros(change.shape, np.uint8)
-    _mark(close, prompt, round(reach_px))
-    _, parts = cv2.connectedComponents(change.astype(np.uint8), connectivity=8)
-    wanted = np.unique(parts[(close > 0) & change])
-    near: Marked = np.isin(parts, wanted[wanted > 0])
+    _mark(close, prompt, round(reach_px), 1)
+    count, parts = cv2.connectedComponents(change.view(np.uint8), connectivity=8)
+    wanted = np.zeros(count, bool)
+    wanted[parts[(close > 0) & change]] = True
+    near: Marked = wanted[parts]
     return near
 
 
@@ -53,15 +54,13 @@ def _settle(mask: Marked, prompt: Prompt) -> None:
     """Give what a click or stroke covers its sign; a box decides nothing by itself."""
     if isinstance(prompt, Box):
         return
-    spot = np.zeros(mask.shape, np.uint8)
-    _mark(spot, prompt, DISC_PX if isinstance(prompt, Click) else 0)
-    mask[spot > 0] = prompt.positive
+    _mark(mask.view(np.uint8), prompt, DISC_PX if isinstance(prompt, Click) else 0, int(prompt.positive))
 
 
-def _mark(into: NDArray[np.uint8], prompt: Click | Scribble, radius_px: int) -> None:
+def _mark(into: NDArray[np.uint8], prompt: Click | Scribble, radius_px: int, value: int) -> None:
     if isinstance(prompt, Click):
-        cv2.circle(into, (round(prompt.at_xy[0]), round(prompt.at_xy[1])), radius_px, 1, -1)
+        cv2.circle(into, (round(prompt.at_xy[0]), round(prompt.at_xy[1])), radius_px, value, -1)
         return
     points = [*prompt.points_xy, prompt.points_xy[-1]]  # a line of one point would not be drawn
     line = np.rint(np.array(points)).astype(np.int32).reshape(-1, 1, 2)
-    cv2.polylines(into, [line], False, 1, 2 * radius_px + 1)
+    cv2.polylines(into, [line], False, value, 2 * radius_px + 1)

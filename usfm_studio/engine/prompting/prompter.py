@@ -215,10 +215,12 @@ def _has_room(window: Window, extent: XYXY, room: float) -> bool:
 
 def _seeded(mask: Marked, prompts: Sequence[Prompt]) -> Marked:
     """The connected parts of a mask that hold a positive click; all of it where none does."""
-    _, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    count, parts = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
     clicks = [p.at_xy for p in prompts if isinstance(p, Click) and p.positive]
-    wanted = {int(parts[round(y), round(x)]) for x, y in clicks} - {0}
-    seeded: Marked = np.isin(parts, list(wanted)) if wanted else mask
+    wanted = np.zeros(count, bool)
+    wanted[[parts[round(y), round(x)] for x, y in clicks]] = True
+    wanted[0] = False
+    seeded: Marked = wanted[parts] if wanted.any() else mask
     return seeded
 
 
