@@ -230,7 +230,13 @@ class Tour:
 
     def _turn_down_what_is_not_tested(self) -> None:
         """The frames that the first models learn from are drawn by hand, whatever the instant head says of them."""
-        self.wait(lambda: not self.session.instant.busy, 60, "what the accepted frames teach")
+        quiet: list[bool] = []  # once is enough: what is painted meanwhile may wake it again
+
+        def settled() -> bool:
+            quiet.extend([True] if not self.session.instant.busy else [])
+            return bool(quiet)
+
+        self.wait(settled, 60, "what the accepted frames teach")
         waiting = self.session.proposed
         if waiting is not None and waiting.model.startswith(INSTANT):
             self.window.run("proposal.reject_all")
