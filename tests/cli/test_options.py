@@ -25,6 +25,7 @@ FROZEN = {
     },
     "next": {"PROJECT", "-n", "--target", "--exam"},
     "predict": {"INPUTS", "--model", "--out", "--kind"},
+    "propagate": {"INPUT", "MORE", "--keyframe", "--out", "--model"},
     "evaluate": {"--model", "--data", "--folds", "--fold"},
     "models": {"ACT", "MODEL", "--project", "--out", "--exam", "--licence", "--heads", "--pixels"},
     "export": {"PROJECT", "--format", "--out", "--exam"},
@@ -37,7 +38,7 @@ FROZEN = {
     "encode": {"PATHS", "--model", "--out", "--maps"},
 }
 NOT_YET = {
-    "propagate", "measure", "report", "agreement", "deidentify",
+    "measure", "report", "agreement", "deidentify",
 }  # fmt: skip
 CHOICES = {
     ("finetune", "task"): ["segmentation", "labels", "enhancement", "auto"],

@@ -229,6 +229,33 @@ def evaluate(call: Shared, model: str, data: Path, folds: int | None, fold: int 
 
 
 @studio.command()
+@click.argument("input", metavar="INPUT")
+@click.option(
+    "--keyframe",
+    "keyframes",
+    multiple=True,
+    required=True,
+    metavar="N=MASK.png...",
+    help="Marked frames, counted from 0, and their masks.",
+)
+@click.argument("more", nargs=-1, metavar="")
+@click.option("--out", type=FOLDER, required=True, help="Folder for the masks, one PNG a frame.")
+@click.option("--model", default=None, help="A fine-tuned model's path or digest: it helps with the border.")
+@shared
+def propagate(call: Shared, input: str, keyframes: tuple[str, ...], more: tuple[str, ...], **rest: Any) -> int:
+    """Carry masks through a loop: a DICOM loop, or a folder of images in order.
+
+    Example: usfm-studio propagate sweep/ --keyframe 0=first.png 40=last.png --out masks/
+    """
+    from usfm_studio.verbs.house import House
+    from usfm_studio.verbs.propagate import PropagateArguments, run
+
+    house = House(call.options())
+    arguments = PropagateArguments(input=input, keyframes=(*keyframes, *more), **rest)
+    return perform(call, house, run(arguments, house))
+
+
+@studio.command()
 @click.argument("act", type=click.Choice(["list", "show", "import", "export", "promote", "rollback", "remove"]))
 @click.argument("model", required=False)
 @click.option("--project", type=FOLDER, default=None, help="The project's shelf; without it, the shipped models.")
@@ -299,7 +326,6 @@ def project(call: Shared, act: str, project: Path) -> int:
 
 
 NOT_YET = {
-    "propagate": "Carry masks through a loop.",
     "measure": "Measure from masks.",
     "report": "Write the page for a study.",
     "agreement": "Compare readers.",

@@ -1,7 +1,8 @@
 """The fine-tuning worker's main: one child, one run (or one evaluation) at a time, at the lowest priority.
 
 Started as `python -m usfm_studio.engine.worker` by the process kit. Requests: `train` (a `TrainingOrder`),
-`evaluate`, `probe` and `clicks`. Progress carries events. SIGTERM ends a run within seconds, its best model on disk.
+`evaluate`, `probe`, `clicks` and `propagate`. Progress carries events. SIGTERM ends a run within seconds, its best
+model on disk.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from usfm_studio.engine.learning.run import fine_tune
 from usfm_studio.engine.models.catalogue import read_card
 from usfm_studio.engine.probing.request import probe
 from usfm_studio.engine.prompting.measuring import measure
+from usfm_studio.engine.propagation.request import propagate
 from usfm_studio.engine.training_order import TrainingOrder
 
 ENDED = threading.Event()
@@ -83,10 +85,15 @@ def click(body: dict[str, Any], context: Context) -> dict[str, Any]:
     return measure(body, context, ENDED.is_set)
 
 
+def carry(body: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Carry masks through a loop; see `propagation.request.propagate`."""
+    return propagate(body, context, ENDED.is_set)
+
+
 def main() -> int:
     """Answer until the parent says goodbye."""
     signal.signal(signal.SIGTERM, lambda _signal, _frame: ENDED.set())
-    return serve({"train": train, "evaluate": score, "probe": look, "clicks": click})
+    return serve({"train": train, "evaluate": score, "probe": look, "clicks": click, "propagate": carry})
 
 
 if __name__ == "__main__":
