@@ -135,6 +135,8 @@ class EnhancementRun:
             unseen = [s for s in sides.train if sides.folds[s] == fold]
             others = [s for s in sides.train if sides.folds[s] != fold]
             until_s = begin_s + work.recipe.members_share * (end_s - begin_s) * number / len(folds)
+            if found and self.clock.gone_s >= until_s:
+                break  # too late for another: who is left has no score
             fitter.begin_anew()
             told = self._told(work, others)
             if not fitter.fit(others, told, until_s - frame_s * len(work.of(unseen)), seed=number, keeps=number == 1):
@@ -143,7 +145,7 @@ class EnhancementRun:
                 fitter.keep(told)
             found += fitter.score(work.of(unseen))
             self.talk.holdout(round(summarise_pictures(found).values[METRIC] or 0.0, 4), fitter.whole.steps)
-        if not self.talk.stopped():
+        if not self.talk.stopped() and self.clock.gone_s < end_s:
             fitter.fit(sides.train, self._told(work, sides.train), end_s, seed=0)
         return found
 
