@@ -46,6 +46,10 @@ JOINED = 1.0, 3.5
 """Added to the logits of the match, and the deviation of its blur in pixels of the input: alone, it must give the
 border; beside a model it says where to look, and its border of 8 px cells would only cost."""
 
+BLUNT = 2.0
+"""Matched cells are 8 px wide: their soft border is no doubt about the segment, so alone their logits count double
+for the confidence."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
@@ -193,7 +197,8 @@ def _matched(loop: _Loop, number: int, memory: Sequence[_Memory]) -> Floats:
 def _judged(loop: _Loop, number: int, logits_KHW: Floats) -> tuple[Ids, Signs]:
     ids = _ids(logits_KHW, loop.values)
     back = _way_back(loop, number, ids)
-    return ids, Signs(_sure(logits_KHW, loop.values), back, _areas(ids))
+    sharpness = BLUNT if loop.said[number] is None else 1.0
+    return ids, Signs(_sure(sharpness * logits_KHW, loop.values), back, _areas(ids))
 
 
 @torch.inference_mode()
