@@ -6,7 +6,8 @@ For each DATA folder (images and masks; one frame a subject, subjects in the ord
 - *latency*, through the verb that the window runs, with the real reader and engine host: from the moment when a frame
   is accepted to the next frame's new proposal in the project, as frames 1, 2, 3 … are accepted. Beside it the host's
   part alone: the head brought up to date, features at hand; and a baseline, the head taught from nothing each time.
-- *Dice* of its proposals on other subjects after 1, 2, 3, 5 and 10 accepted frames, mean over seeds.
+- *Dice* on other subjects after 1, 2, 3, 5 and 10 accepted frames, by seed, of all that it would propose; and in how
+  many seeds it would keep silent, because left-out subjects are found too badly.
 Without folders: latency on made-up discs.
 """
 
@@ -29,9 +30,13 @@ from usfm_studio.document.mask import Mask
 from usfm_studio.document.schema import Schema, Segment
 from usfm_studio.document.snapshot import Snapshot
 from usfm_studio.document.splits import first_subjects
-from usfm_studio.engine.client import Engine
+from usfm_studio.engine.device import cpu_device
 from usfm_studio.engine.doors import FramePixels, Lesson
+from usfm_studio.engine.learning.lessons import LEAST_LEFT_OUT, TaughtHead
+from usfm_studio.engine.learning.lessons import Lesson as Taken
 from usfm_studio.engine.models.catalogue import shipped_encoder
+from usfm_studio.engine.models.checkpoint import load_model
+from usfm_studio.engine.models.predictor import Predictor
 from usfm_studio.engine.scoring import dice
 from usfm_studio.imaging.pictures import png_bytes
 from usfm_studio.verbs import data_folder, review
@@ -145,21 +150,23 @@ def values(cases):
     return sorted({int(v) for case in cases for v in np.unique(case.ids) if v})
 
 
-def dices(cases, engine, seed):
-    """By number of accepted frames, the mean Dice of the proposals over the segments of the test frames."""
-    taught, tested = cases[: max(SIZES)], cases[max(SIZES) :]
-    frames = [FramePixels(key=case.name, array=case.pixels) for case in tested]
-    found = {}
-    for size in SIZES:
-        parts = engine.instant(
-            frames, [lesson(case, whole=True) for case in taught[:size]], shipped_encoder(), f"{seed}"
-        ).result(600)
-        each = [
-            dice(part.ids == value, case.ids == value)
-            for part, case in zip(parts, tested, strict=True)
-            for value in values([case])
-        ]
-        found[size] = float(np.mean(each))
+def dices(cases, predictor):
+    """By number of accepted frames: (mean Dice over the segments of the test frames, would the head keep silent)."""
+    prepared = [predictor.prepare(case.pixels) for case in cases]
+    features = list(predictor.embed_all(prepared))
+    seen = list(zip(cases, features, prepared, strict=True))
+    head, lessons, found = TaughtHead(predictor.channels, least=0.0), [], {}
+    for case, maps, ready in seen[: max(SIZES)]:
+        lessons.append(Taken(case.name, "1", case.subject))
+        head.take(lessons[-1], maps, ready.placement, case.ids, ready.x_CHW)
+        head.learn(lessons)
+        if len(lessons) in SIZES:
+            each = []
+            for other, its_maps, placed in seen[max(SIZES) :]:
+                ids, _ = head.propose(its_maps, placed.placement, placed.x_CHW)
+                each += [dice(ids == value, other.ids == value) for value in values([other])]
+            silent = bool(head.left_out) and max(head.left_out.values()) < LEAST_LEFT_OUT
+            found[len(lessons)] = float(np.mean(each)), silent
     return found
 
 
@@ -168,7 +175,7 @@ def spread(ms):
     return {"p50": round(float(p50), 1), "p95": round(float(p95), 1), "most": round(max(ms), 1)}
 
 
-def measured(name, cases_by_seed, engine, threads):
+def measured(name, cases_by_seed, predictor, threads):
     whole, update, anew, spent = latencies(cases_by_seed[0][: ACCEPTED + 1], threads)
     body = {"accept to proposal": spread(whole), "head alone": spread(update), "head from nothing": spread(anew)}
     load = round(os.getloadavg()[0], 1)
@@ -178,11 +185,15 @@ def measured(name, cases_by_seed, engine, threads):
     print(f"  head alone, processor {spent:6.1f} a frame")
     print(f"  by frames accepted    {' '.join(f'{ms:.0f}' for ms in whole)}")
     body |= {"head alone, processor": round(spent, 1), "load": load}
-    if engine is not None:
-        runs = [dices(cases, engine, seed) for seed, cases in enumerate(cases_by_seed)]
-        body["dice"] = {size: [round(run[size], 3) for run in runs] for size in SIZES}
+    if predictor is not None:
+        runs = [dices(cases, predictor) for cases in cases_by_seed]
+        body["dice"] = {size: [round(run[size][0], 3) for run in runs] for size in SIZES}
+        body["silent"] = {size: sum(run[size][1] for run in runs) for size in SIZES}
         for size, each in body["dice"].items():
-            print(f"  Dice after {size:2}: {np.mean(each):.3f}  ({', '.join(f'{v:.3f}' for v in each)})", flush=True)
+            shown = ", ".join(f"{v:.3f}" for v in each)
+            print(
+                f"  Dice after {size:2}: {np.mean(each):.3f} ({shown}), silent in {body['silent'][size]} of {len(runs)}"
+            )
     return body
 
 
@@ -197,15 +208,11 @@ def main():
     found = {}
     if not options.data:
         found["made-up discs"] = measured("made-up discs", [made_up(0, ACCEPTED + 1)], None, options.threads)
+    predictor = Predictor(load_model(shipped_encoder()), cpu_device(options.threads)) if options.data else None
     for folder in options.data:
         most = max(ACCEPTED + 1, max(SIZES) + options.test)
         cases = cases_of(folder, options.seeds, most)
-        engine = Engine(device="cpu", threads=options.threads)
-        engine.start()
-        try:
-            found[folder.name] = measured(folder.name, cases, engine, options.threads)
-        finally:
-            engine.stop()
+        found[folder.name] = measured(folder.name, cases, predictor, options.threads)
     if options.out is not None:
         options.out.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
 

@@ -43,10 +43,14 @@ class Lesson:
 
 
 class TaughtHead:
-    """See the module. `channels` are the encoder's widths by stride."""
+    """See the module. `channels` are the encoder's widths by stride.
 
-    def __init__(self, channels: Mapping[int, int]) -> None:
+    `least`: segments that lessons left out get with a lower Dice are not proposed.
+    """
+
+    def __init__(self, channels: Mapping[int, int], least: float = LEAST_LEFT_OUT) -> None:
         self._channels = dict(channels)
+        self._least = least
         self._taken: dict[Lesson, tuple[Rows, Tensor | None]] = {}
         self._sampler = InstantHead(channels)
         self._head: InstantHead | None = None
@@ -102,7 +106,7 @@ class TaughtHead:
         if self._head is None:
             raise ValueError("nothing has been learned yet")
         classes, p_Krc = self._head.predict(features, placement, x_1HW)
-        bad = {value for value, dice in self.left_out.items() if dice < LEAST_LEFT_OUT}
+        bad = {value for value, dice in self.left_out.items() if dice < self._least}
         ids = np.array([0 if value in bad else value for value in classes], np.uint8)[p_Krc.argmax(0)]
         ids.flags.writeable = False
         marked = [(n, value) for n, value in enumerate(classes) if value]
