@@ -25,7 +25,7 @@ class _Depthwise(torch.autograd.Function):
         return functional.conv2d(x, weight, stride=stride, padding=padding, groups=x.shape[1])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         x, weight = ctx.saved_tensors
         grad = grad.contiguous(memory_format=torch.channels_last)
         wanted_x, wanted_weight = ctx.needs_input_grad[:2]
@@ -71,7 +71,7 @@ class QuickDepthwise(nn.Module):
     def __init__(self, conv: nn.Conv2d, around: tuple[int, ...] | None) -> None:
         super().__init__()
         self.weight = conv.weight
-        self.stride, self.padding, self.around = int(conv.stride[0]), int(conv.padding[0]), around  # type: ignore[arg-type]
+        self.stride, self.padding, self.around = int(conv.stride[0]), int(conv.padding[0]), around
 
     def forward(self, x: Tensor) -> Tensor:
         """The convolution, in half precision under autocast like any other."""

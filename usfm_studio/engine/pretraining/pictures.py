@@ -67,7 +67,7 @@ class Board:
                 "the package tensorboard is not installed",
                 "Install usfm-studio[research], or set log.tensorboard=false; metrics.jsonl is written anyway.",
             ) from error
-        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step or None)  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step or None)
 
     def numbers(self, step: int, values: Mapping[str, float]) -> None:
         """Add a point to each curve."""

@@ -296,7 +296,7 @@ def _optimiser(model: Recovery, recipe: PretrainRecipe) -> torch.optim.AdamW:
 def _checkpoint_blocks(encoder: Encoder) -> None:
     """Keep only the blocks' inputs for the backward pass and compute each block again there."""
     for block in blocks_of(encoder):
-        block.forward = partial(  # type: ignore[method-assign]
+        block.forward = partial(
             checkpoint,
             block.forward,
             use_reentrant=False,

@@ -123,4 +123,4 @@ def embedded(encoder: Encoder, frames: Sequence[Frame], device: Device) -> Itera
             x_B1HW = (images.to(device.kind).float() / 255).contiguous(memory_format=torch.channels_last)
             features = encoder(x_B1HW).map(lambda t: t.half().contiguous())
             for n, index in enumerate(chosen):
-                yield index, features.map(lambda t, n=n: t[n : n + 1])  # type: ignore[misc]
+                yield index, features.map(lambda t, n=n: t[n : n + 1])
