@@ -17,6 +17,8 @@ import numpy as np
 from usfm_studio.children.arrays import ArrayPool
 from usfm_studio.children.supervisor import Child, ChildSpec, State, Ticket
 from usfm_studio.document.errors import StudioError
+from usfm_studio.document.mask import Ids
+from usfm_studio.document.prompts import Prompt
 from usfm_studio.engine.doors import Encoded, Enhanced, FramePixels, Lesson, LessonsLacking, ProposalParts
 from usfm_studio.engine.loans import Loan, Outs, read_only
 from usfm_studio.engine.models.catalogue import read_card
@@ -29,8 +31,10 @@ from usfm_studio.engine.requests import (
     InstantOut,
     LayoutIn,
     ModelIn,
+    PromptIn,
     ProposalOut,
     from_body,
+    mark_of,
     to_body,
 )
 
@@ -149,7 +153,7 @@ class Engine:
             if 0 <= said.index < len(frames):
                 answers.take(said.index, outs[said.index].parts(said, len(card.segments)))
 
-        return self._ask("propose", self._frames_in(places, model), answers, loan, heard, key)
+        return self._ask("propose", self._frames_in(places, model), answers, loan, heard, key, frames=len(frames))
 
     def instant(
         self,
@@ -201,7 +205,40 @@ class Engine:
                 pixels = loan.copied(outs[said.index][1])
                 answers.take(said.index, Enhanced(key=frames[said.index].key, pixels=pixels))
 
-        return self._ask("enhance", self._frames_in(places, model), answers, loan, heard, None)
+        return self._ask("enhance", self._frames_in(places, model), answers, loan, heard, None, frames=len(frames))
+
+    def prompt(
+        self,
+        frame: FramePixels,
+        prompts: Sequence[Prompt],
+        model: Path,
+        last_mask: Ids | None = None,
+        *,
+        key: str | None = None,
+    ) -> Answers[Ids]:
+        """The mask (rows, columns) uint8, 1 where marked, after all prompts so far; `last_mask` is what they refine.
+
+        Without prompts the frame is only embedded ahead, and the answer is empty. `key`: as in `propose`.
+        """
+        answers: Answers[Ids] = Answers(1, None)
+        loan = Loan(self._pool)
+        shape_rc = frame.shape[:2]
+        place, array = loan.give(shape_rc, "uint8")
+        array[...] = 0
+        last = None if last_mask is None else loan.copy_of(np.asarray(last_mask, np.uint8))
+        request = PromptIn(
+            pixels=loan.pixels(frame),
+            mask=place,
+            model=str(model),
+            prompts=tuple(mark_of(prompt) for prompt in prompts),
+            last=last,
+            digest=frame.digest,
+        )
+
+        def heard(_body: dict[str, Any]) -> None:
+            answers.take(0, loan.copied(array))
+
+        return self._ask("prompt", request, answers, loan, heard, key, frames=1)
 
     def encode(
         self,
@@ -233,7 +270,9 @@ class Engine:
                 frame = frames[said.index].key
                 answers.take(said.index, Encoded(key=frame, pooled=pooled, maps=MappingProxyType(made)))
 
-        return self._ask("encode", self._frames_in(places, model, placement), answers, loan, heard, key)
+        return self._ask(
+            "encode", self._frames_in(places, model, placement), answers, loan, heard, key, frames=len(frames)
+        )
 
     def layout(self, model: Path, sizes_rc: Sequence[tuple[int, int]], placement: str = "") -> Ticket:
         """{pooled, maps, alike}: the shapes of what `encode` makes of frames of these sizes (`LayoutOut`)."""
@@ -285,13 +324,13 @@ class Engine:
     def _ask(
         self,
         kind: str,
-        request: FramesIn | InstantIn,
+        request: FramesIn | InstantIn | PromptIn,
         answers: Answers[Part],
         loan: Loan,
         heard: Callable[[dict[str, Any]], None],
         key: str | None,
         *,
-        frames: int | None = None,
+        frames: int,
     ) -> Answers[Part]:
         """Ask, and let `heard` take each part. `frames`: how many the host looks at, for its time."""
 
@@ -301,7 +340,7 @@ class Engine:
             except StudioError as error:
                 answers.fail(error)
 
-        timeout_s = FRAME_S * (1 + (len(request.frames) if frames is None else frames))
+        timeout_s = FRAME_S * (1 + frames)
         ticket = self._child.ask(kind, to_body(request), key=key, on_progress=told, timeout_s=timeout_s)
         answers.ticket = ticket
         ticket.when_released(loan.give_back)

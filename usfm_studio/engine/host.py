@@ -33,6 +33,7 @@ from usfm_studio.engine.models.enhancing import Enhancing
 from usfm_studio.engine.models.features import Features
 from usfm_studio.engine.models.placement import placement_for
 from usfm_studio.engine.models.predictor import Predictor
+from usfm_studio.engine.prompting.prompt_desk import PromptDesk
 from usfm_studio.engine.requests import (
     EncodedOut,
     EnhancedOut,
@@ -42,6 +43,7 @@ from usfm_studio.engine.requests import (
     LayoutIn,
     LayoutOut,
     ModelIn,
+    PromptIn,
     ProposalOut,
     from_body,
     to_body,
@@ -63,6 +65,7 @@ class Host:
         self._enhancing: Enhancing | None = None
         self._encode_ms: float | None = None
         self._instant = InstantDesk()
+        self._prompts = PromptDesk(device)
 
     def handlers(self) -> dict[str, Handler]:
         """By kind of request."""
@@ -73,6 +76,7 @@ class Host:
             "enhance": self.enhance,
             "encode": self.encode,
             "layout": self.layout,
+            "prompt": self.prompt,
             "embed": self.embed,
             "instant": self.instant,
         }
@@ -142,6 +146,12 @@ class Host:
         request = from_body(body, InstantIn)
         self._embeddings.keep_in(Path(request.cache) / EMBEDDINGS if request.cache else None)
         return to_body(self._instant.answer(request, self._predictor(request.model), context))
+
+    def prompt(self, body: dict[str, Any], context: Context) -> dict[str, Any]:
+        """A mask from clicks, boxes and scribbles, into the given array; see `prompting/prompt_desk.py`."""
+        known = self._prompts.answer(from_body(body, PromptIn))
+        context.progress({"index": 0})
+        return {"known": known}
 
     def encode(self, body: dict[str, Any], context: Context) -> dict[str, Any]:
         """Each frame's summary as progress, in order; its maps, finest first, into the given arrays."""

@@ -30,6 +30,12 @@ class Loan:
         self._refs.append(ref)
         return _as_json(ref), array
 
+    def copy_of(self, values: NDArray[Any]) -> Array:
+        """Where the host finds a copy of an array."""
+        place, array = self.give(tuple(values.shape), values.dtype.name)
+        array[...] = values
+        return place
+
     def pixels(self, frame: FramePixels) -> Array:
         """Where the host finds a frame's pixels: where they are already, or in a copy."""
         if frame.ref is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from usfm_studio.document.errors import StudioError
+from usfm_studio.document.prompts import Box, Click, Prompt, Scribble
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Side = Annotated[int, Meta(ge=1)]
@@ -83,6 +84,28 @@ class InstantOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     left_out: dict[int, Share] = {}
 
 
+class MarkIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A click (one point), a box (its two corners) or a scribble."""
+
+    kind: Literal["click", "box", "scribble"]
+    points_xy: Annotated[tuple[tuple[float, float], ...], Meta(min_length=1)]
+    positive: bool = True
+
+
+class PromptIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`prompt`: all prompts so far on a frame, and the mask that they refine; the answer goes into `mask`.
+
+    Without prompts the frame is only embedded, and `mask` is left as it is.
+    """
+
+    pixels: Array
+    mask: Array
+    model: str
+    prompts: tuple[MarkIn, ...] = ()
+    last: Array | None = None
+    digest: str = ""
+
+
 class LayoutIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`layout`: what a model's encoder would make of frames of these sizes."""
 
@@ -128,6 +151,23 @@ class EncodedOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     index: int
     pooled: tuple[float, ...]
+
+
+def mark_of(prompt: Prompt) -> MarkIn:
+    """A prompt as the host takes it."""
+    if isinstance(prompt, Box):
+        return MarkIn(kind="box", points_xy=(prompt.first_xy, prompt.last_xy))
+    if isinstance(prompt, Click):
+        return MarkIn(kind="click", points_xy=(prompt.at_xy,), positive=prompt.positive)
+    return MarkIn(kind="scribble", points_xy=prompt.points_xy, positive=prompt.positive)
+
+
+def prompt_of(mark: MarkIn) -> Prompt:
+    """Inverse of `mark_of`. Raises WrongUsage for what makes no prompt."""
+    first, last = mark.points_xy[0], mark.points_xy[-1]
+    if mark.kind == "box":
+        return Box(first, last)
+    return Click(first, mark.positive) if mark.kind == "click" else Scribble(mark.points_xy, mark.positive)
 
 
 def to_body(message: msgspec.Struct) -> dict[str, Any]:
