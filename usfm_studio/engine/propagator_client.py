@@ -25,7 +25,7 @@ def propagate(
 ) -> Work:
     """Start carrying the masks of a snapshot (a loop in order, masks on key frames) into `out`, one STEM.npy a frame.
 
-    The answer is {flagged: [n], score: {n: value}}, frames from 0.
+    The answer is {flagged: [n], score: {n: value}, seconds}, frames from 0; `seconds` without the start of the worker.
     """
     body = {
         "snapshot": str(snapshot),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -31,7 +32,10 @@ class PropagationOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 def propagate(body: dict[str, Any], context: Context, ended: Callable[[], bool]) -> dict[str, Any]:
-    """{flagged: [n], score: {n: value}}, frames from 0; the masks lie in `out` by then. Progress is `done`, `total`."""
+    """{flagged: [n], score: {n: value}, seconds}, frames from 0; the masks lie in `out` by then.
+
+    `seconds` are those of the carrying, without the loading of models. Progress is `done`, `total`.
+    """
     try:
         order = msgspec.convert(body, PropagationOrder)
     except msgspec.ValidationError as error:
@@ -52,12 +56,13 @@ def propagate(body: dict[str, Any], context: Context, ended: Callable[[], bool])
         raise Unsupported("This model marks nothing", f"its task is {model.card.task}", "Name one that gives masks.")
     masks = {n: loop.mask(sample) for n, sample in enumerate(loop.samples)}
     keys = {n: np.asarray(ids) for n, ids in masks.items() if ids is not None}
+    begun = monotonic()
     carried = carry([loop.pixels(sample) for sample in loop.samples], keys, encoder, model, check=check)
     out = Path(order.out)
     out.mkdir(parents=True, exist_ok=True)
     for sample, one in zip(loop.samples, carried, strict=True):
         np.save(out / f"{sample.stem}.npy", one.ids)
-    return _answer(carried)
+    return {**_answer(carried), "seconds": round(monotonic() - begun, 3)}
 
 
 def _answer(carried: list[Carried]) -> dict[str, Any]:
