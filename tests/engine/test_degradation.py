@@ -11,7 +11,8 @@ from tests.engine.making import a_frame
 from usfm_studio.engine.learning.degradation import STEPS, Degradation, degraded
 from usfm_studio.engine.scoring.pictures import psnr
 
-NOTHING = replace(Degradation(), **dict.fromkeys(STEPS, 0.0))
+ALWAYS = replace(Degradation(), untouched=0.0)
+NOTHING = replace(ALWAYS, **dict.fromkeys(STEPS, 0.0))
 
 
 def a_sector():
@@ -25,8 +26,8 @@ def a_sector():
 @given(st.integers(0, 2**32 - 1))
 def test_a_draw_is_repeatable_keeps_the_size_and_leaves_the_black_black(seed):
     pixels = a_sector()
-    once = degraded(pixels, Degradation(), np.random.default_rng(seed))
-    again = degraded(pixels, Degradation(), np.random.default_rng(seed))
+    once = degraded(pixels, ALWAYS, np.random.default_rng(seed))
+    again = degraded(pixels, ALWAYS, np.random.default_rng(seed))
     assert once.shape == pixels.shape
     assert once.dtype == np.uint8
     assert np.array_equal(once, again)
@@ -41,6 +42,12 @@ def test_each_degradation_alone_takes_something_away(name):
     alone = replace(NOTHING, **{name: 1.0})
     found = degraded(pixels, alone, np.random.default_rng(1))
     assert 5 < psnr(found, pixels, pixels > 0) < 60
+
+
+def test_some_frames_stay_as_they_are_so_that_good_ones_are_learned_to_be_left_alone():
+    pixels = a_sector()
+    same = [np.array_equal(degraded(pixels, Degradation(), np.random.default_rng(n)), pixels) for n in range(100)]
+    assert 20 < sum(same) < 60
 
 
 def test_every_degradation_has_its_probability_and_its_range():

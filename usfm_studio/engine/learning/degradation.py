@@ -26,9 +26,11 @@ LEAST = 2
 class Degradation:
     """Probabilities of the degradations, and the ranges that they are drawn from. Lengths are in pixels.
 
+    `untouched` is the share of frames that stay as they are, so that a good frame is learned to be left alone.
     `axial` and `lateral` are the blur's sigmas at the bottom of the frame; near the probe it is a third of that.
     """
 
+    untouched: float = 0.4
     blur: float = 0.8
     axial: tuple[float, float] = (0.4, 1.5)
     lateral: tuple[float, float] = (0.8, 3.0)
@@ -38,11 +40,11 @@ class Degradation:
     speckle_share: tuple[float, float] = (0.2, 0.7)
     band_stop: float = 0.2
     band_kept: tuple[float, float] = (0.0, 0.5)
-    range_change: float = 0.4
+    range_change: float = 0.2
     range_db: tuple[float, float] = (50.0, 75.0)
-    gain_loss: float = 0.4
+    gain_loss: float = 0.2
     gain_db: tuple[float, float] = (2.0, 10.0)
-    haze: float = 0.3
+    haze: float = 0.2
     haze_share: tuple[float, float] = (0.05, 0.25)
     noise: float = 0.5
     noise_share: tuple[float, float] = (0.01, 0.06)
@@ -52,6 +54,8 @@ class Degradation:
 
 def degraded(pixels: NDArray[np.uint8], draws: Degradation, rng: np.random.Generator) -> NDArray[np.uint8]:
     """One draw of (rows, columns) uint8, in the order in which a machine would do it: beam, echo, display."""
+    if draws.untouched and rng.random() < draws.untouched:
+        return pixels.copy()
     clean: Shares = (pixels / 255).astype(np.float32)
     struck = _struck(draws, rng)
     x = clean

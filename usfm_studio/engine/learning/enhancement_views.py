@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,8 @@ class Pairs:
         digits = hashlib.sha256(f"{self.seed}:{sample.stem}".encode()).digest()
         if self.degradation is None:
             return np.asarray(self.snapshot.pixels(sample)), self._target(sample)
-        return self.drawn(sample, np.random.default_rng(int.from_bytes(digits[:8], "little")))
+        grey, rng = as_grey(np.asarray(self.snapshot.pixels(sample))), np.random.default_rng(list(digits))
+        return degraded(grey, replace(self.degradation, untouched=0.0), rng), grey
 
     def drawn(self, sample: Sample, rng: np.random.Generator) -> tuple[Grey, Grey]:
         """(grey as it is, grey as it should be), one draw."""
