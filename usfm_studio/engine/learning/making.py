@@ -79,6 +79,9 @@ def fresh_net(recipe: Recipe, origin: Origin) -> MaskNet:
     decoder = build_decoder(plan, encoder, len(recipe.segments))
     if recipe.start:
         give_start(decoder, recipe.encoder, plan.widths, plan.convs)
+    nn.init.zeros_(decoder.head.weight)  # a drawn last layer is sure of nonsense, and steps are lost on unlearning it
+    if decoder.head.bias is not None:
+        nn.init.zeros_(decoder.head.bias)
     return MaskNet(encoder, decoder)
 
 
