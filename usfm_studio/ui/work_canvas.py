@@ -16,6 +16,7 @@ from usfm_studio.ui.canvas.coordinates import Margins
 from usfm_studio.ui.canvas.styles import Overlay, SegmentStyle
 from usfm_studio.ui.canvas.texts import CornerTexts
 from usfm_studio.ui.canvas.view import CanvasView
+from usfm_studio.ui.prompting import Prompting
 from usfm_studio.ui.session import Session
 from usfm_studio.ui.shell.rooms import CanvasLink
 from usfm_studio.ui.shell.zoom_drag import ZoomDrag
@@ -25,9 +26,10 @@ from usfm_studio.ui.tools.eraser import ERASER
 from usfm_studio.ui.tools.lasso import Lasso
 from usfm_studio.ui.tools.polygon import Polygon
 from usfm_studio.ui.tools.select import Select
+from usfm_studio.ui.tools.smart import Smart
 from usfm_studio.ui.tools.tool import Cancel, Commit, Key, Tool
 
-TOOLS: dict[str, Tool] = {tool.name: tool for tool in (Select(), Brush(), ERASER, Polygon(), Lasso())}
+TOOLS: dict[str, Tool] = {tool.name: tool for tool in (Select(), Brush(), ERASER, Polygon(), Lasso(), Smart())}
 LOOKS = (Overlay.FULL, Overlay.OUTLINES)
 PATIENCE_MS = 120
 LOOP_PATIENCE_MS = 600
@@ -74,6 +76,9 @@ class WorkCanvas:
         self._blank = QTimer(self.view)
         self._blank.setSingleShot(True)
         self._blank.timeout.connect(lambda: self._show_nothing(if_still_waiting=True))
+        self.prompting = Prompting(
+            session, self.view.scene, self.view.take_answer, self.view.refused.emit, parent=self.view
+        )
         self._connect()
         self.show_frame()
 
@@ -89,6 +94,7 @@ class WorkCanvas:
         session.segment_changed.connect(self._soon.start)
         session.training_changed.connect(self._show_texts)
         view.commits.connect(self._on_commit)
+        view.asked.connect(self.prompting.ask)
         view.picked.connect(lambda value, _proposed: session.select_segment(value) if value else None)
         view.frame_step.connect(session.navigation.step)
         view.hints_changed.connect(self.link.hints_changed)
@@ -112,12 +118,15 @@ class WorkCanvas:
                 self._blank.start(LOOP_PATIENCE_MS if same_file else PATIENCE_MS)
         else:
             self._blank.stop()
+            if self._frame != frame.id:
+                self.prompting.drop()
             self._frame = frame.id
             self._shown = None
             aspect = _pixel_aspect(frame.instance.spacing_mm_xy)
             self.view.show_frame(pixels, frame.id, aspect, bits=frame.instance.bits)
             self.view.wheel_steps_frames = frame.instance.frames > 1
             self.show_masks()
+            self._prepare_prompts()
 
     def _show_nothing(self, *, if_still_waiting: bool = False) -> None:
         if if_still_waiting and self._session.pixels is not None:
@@ -227,7 +236,12 @@ class WorkCanvas:
         if name in TOOLS:
             self.link.tool = name
             self.view.set_tool(TOOLS[name])
+            self._prepare_prompts()
             self.link.view_changed.emit()
+
+    def _prepare_prompts(self) -> None:
+        if self.link.tool == "smart" and not self._session.read_only:
+            self.prompting.prepare()
 
     def resize_brush(self, steps: int) -> None:
         """A larger or smaller brush."""

@@ -28,6 +28,7 @@ from usfm_studio.ui.canvas.texts import CornerTexts
 from usfm_studio.ui.tools.brush import allowed_size, stepped_size
 from usfm_studio.ui.tools.tool import (
     Answer,
+    Ask,
     Commit,
     Finish,
     Grab,
@@ -51,6 +52,8 @@ class CanvasView(QWidget):
     """A `Commit`: an edit to apply, and the proposed segment that it starts from."""
     picked = Signal(int, bool)
     """A segment was pointed at: its value (0: none), and whether it is a proposed one."""
+    asked = Signal(object)
+    """A `Prompt` that a model is to answer."""
     refused = Signal(str)
     """Why a tool did nothing, for the status line."""
     frame_step = Signal(int)
@@ -344,6 +347,14 @@ class CanvasView(QWidget):
 
     # Inside.
 
+    def scene(self) -> Scene | None:
+        """What a tool may look at now; None without a frame."""
+        return self._scene()
+
+    def take_answer(self, answer: Answer) -> None:
+        """Show, and send out, an answer that came later than the event it belongs to."""
+        self._answered(answer)
+
     def _scene(self) -> Scene | None:
         if self._stage.picture is None:
             return None
@@ -366,6 +377,8 @@ class CanvasView(QWidget):
                 stage.proposed.set_without(0)
                 if answer.why:
                     self.refused.emit(answer.why)
+            case Ask():
+                self.asked.emit(answer.prompt)
             case Pick():
                 self.picked.emit(answer.value, answer.proposed)
             case Grab() if self._mark.at is not None:

@@ -21,7 +21,8 @@ from usfm_studio.ui.shell.words import moment
 SHOWN = 60
 LINE = 32
 _ICONS = (
-    ("Brush", "brush"), ("Eraser", "eraser"), ("Polygon", "polygon"), ("Lasso", "lasso"), ("Accept", "check"),
+    ("Brush", "brush"), ("Eraser", "eraser"), ("Polygon", "polygon"), ("Lasso", "lasso"), ("Smart", "target-arrow"),
+    ("Accept", "check"),
     ("Reject", "x"), ("Label", "tag"), ("Use", "target-arrow"), ("Promote", "trending-up"), ("Go back", "history"),
     ("Flag", "flag"), ("Nothing", "circle-off"), ("Done", "checks"), ("Import", "download"), ("Add label", "tag"),
     ("Add", "plus"), ("Rename", "cursor-text"), ("Change a colour", "palette"), ("Note", "note"),

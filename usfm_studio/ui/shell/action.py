@@ -94,7 +94,7 @@ class Stage(Protocol):
         ...
 
     def set_tool(self, name: str) -> None:
-        """Take up a tool: select, brush, eraser, polygon, lasso."""
+        """Take up a tool: select, brush, eraser, polygon, lasso, smart."""
         ...
 
     def resize_brush(self, steps: int) -> None:

@@ -234,6 +234,7 @@ _TOOLS = (
     _tool("brush", "Brush", "B", "brush", "Paint the chosen segment. Ctrl erases, Shift+click draws straight."),
     _tool("eraser", "Eraser", "E", "eraser", "Take away from the chosen segment. Ctrl paints."),
     _tool("polygon", "Polygon", "P", "polygon", "Click corner by corner; Enter or a double-click closes."),
+    _tool("smart", "Smart", "S", "target-arrow", "Click what belongs, Ctrl+click what does not, or drag a box."),
     _tool("lasso", "Lasso", "L", "lasso", "Draw around an area. Ctrl takes it away."),
     Action(id="brush.larger", text="Larger brush", keys=("Plus", "Equal", "BracketRight"), icon="plus", group="Tools",
            does=lambda d: d.canvas.resize_brush(1), enabled=gates.frame, repeats=True, help="tools-brush",

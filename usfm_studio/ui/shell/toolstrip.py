@@ -15,7 +15,7 @@ from usfm_studio.ui.shell.theme import colour
 from usfm_studio.ui.shell.tokens import TOOL_STRIP
 
 TOP = (
-    "tool.select", "propose.here", "", "tool.brush", "tool.eraser", "tool.polygon", "tool.lasso", "",
+    "tool.select", "propose.here", "", "tool.brush", "tool.eraser", "tool.polygon", "tool.lasso", "tool.smart", "",
     "state.flagged", "state.nothing",
 )  # fmt: skip
 BOTTOM = ("view.overlays", "view.invert", "view.auto_levels")

@@ -12,6 +12,7 @@ from typing import Protocol
 from usfm_studio.document.edit import Edit
 from usfm_studio.document.frame import FrameId
 from usfm_studio.document.mask import Mask
+from usfm_studio.document.prompts import Prompt
 from usfm_studio.document.rasterise import XY, Box
 
 
@@ -140,7 +141,14 @@ class Grab:
     xy: XY
 
 
-Answer = Preview | Commit | Nothing | Pick | Grab
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A model is to say what the mask becomes with this prompt. Its answer comes later, as an edit of its own."""
+
+    prompt: Prompt
+
+
+Answer = Preview | Commit | Nothing | Pick | Grab | Ask
 NOTHING = Nothing()
 
 
