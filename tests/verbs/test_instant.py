@@ -13,13 +13,14 @@ from usfm_studio.document.errors import Interrupted, NotFound, StudioError
 from usfm_studio.document.frame import Frame, Instance
 from usfm_studio.document.mask import Mask
 from usfm_studio.document.schema import Schema, Segment
+from usfm_studio.project.lesson_book import LessonBook
 from usfm_studio.verbs import propose as propose_verb
 from usfm_studio.verbs import review
 from usfm_studio.verbs.drive import drive
 from usfm_studio.verbs.import_files import ImportArguments
 from usfm_studio.verbs.import_files import run as import_files
 from usfm_studio.verbs.instant import SENT_AT_ONCE, InstantArguments, run
-from usfm_studio.verbs.lessons import ANCHORS, MOST, Able, LessonBook, chosen, lessons_of
+from usfm_studio.verbs.lessons import ANCHORS, MOST, Able, chosen, lessons_of
 
 EXAM = ""
 

@@ -11,6 +11,7 @@ from usfm_studio.document.annotation import INSTANT, State
 from usfm_studio.document.edit import Change, change_of
 from usfm_studio.document.errors import Interrupted, StudioError
 from usfm_studio.document.frame import Frame, FrameId
+from usfm_studio.project.lesson_book import LessonBook
 from usfm_studio.project.project import Project
 from usfm_studio.ui.engine_watch import EngineWatch
 from usfm_studio.ui.job import Job
@@ -18,7 +19,6 @@ from usfm_studio.ui.navigation import WAITING, Navigation
 from usfm_studio.ui.parts import Whole
 from usfm_studio.verbs.instant import InstantArguments, InstantResult
 from usfm_studio.verbs.instant import run as propose_instantly
-from usfm_studio.verbs.lessons import LessonBook
 from usfm_studio.verbs.review import untouched
 from usfm_studio.verbs.shelf import model_for
 from usfm_studio.verbs.steps import Event

@@ -17,10 +17,11 @@ from usfm_studio.engine.doors import FramePixels, LessonsLacking, ProposalParts
 from usfm_studio.engine.doors import Lesson as LessonSent
 from usfm_studio.engine.models.catalogue import shipped_encoder
 from usfm_studio.imaging.client import DecodedFrame
+from usfm_studio.project.lesson_book import LessonBook
 from usfm_studio.project.project import Project
 from usfm_studio.verbs import pixels
 from usfm_studio.verbs.house import House
-from usfm_studio.verbs.lessons import Lesson, LessonBook, Lessons, lessons_of, mask_of, revision_of
+from usfm_studio.verbs.lessons import Lesson, Lessons, lessons_of, mask_of, revision_of
 from usfm_studio.verbs.review import untouched
 from usfm_studio.verbs.shelf import model_for
 from usfm_studio.verbs.steps import Apart, Steps, answer, applied

@@ -21,10 +21,11 @@ from usfm_studio.document.model_card import ModelCard
 from usfm_studio.document.schema import Schema, Segment
 from usfm_studio.engine.doors import FramePixels, ProposalParts
 from usfm_studio.imaging.client import DecodedFrame
+from usfm_studio.project.lesson_book import LessonBook
 from usfm_studio.project.project import Project
 from usfm_studio.verbs import instant, pixels
 from usfm_studio.verbs.house import House
-from usfm_studio.verbs.lessons import LessonBook, Lessons, lessons_of
+from usfm_studio.verbs.lessons import Lessons, lessons_of
 from usfm_studio.verbs.review import untouched
 from usfm_studio.verbs.shelf import model_for, read_card, refuse_enhancer, resolve_model, usable_card
 from usfm_studio.verbs.steps import Apart, Failure, Steps, answer, applied, progress

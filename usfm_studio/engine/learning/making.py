@@ -77,11 +77,10 @@ def fresh_net(recipe: Recipe, origin: Origin) -> MaskNet:
     plan = blueprint(recipe).decoder
     assert plan is not None
     decoder = build_decoder(plan, encoder, len(recipe.segments))
-    if recipe.start:
-        give_start(decoder, recipe.encoder, plan.widths, plan.convs)
-    nn.init.zeros_(decoder.head.weight)  # a drawn last layer is sure of nonsense, and steps are lost on unlearning it
-    if decoder.head.bias is not None:
-        nn.init.zeros_(decoder.head.bias)
+    if recipe.start and give_start(decoder, recipe.encoder, plan.widths, plan.convs):
+        # over a trunk that sees something, a drawn last layer is sure of nonsense, and steps go into unlearning it
+        for parameter in decoder.head.parameters():
+            nn.init.zeros_(parameter)
     return MaskNet(encoder, decoder)
 
 
