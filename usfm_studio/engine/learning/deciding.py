@@ -126,11 +126,11 @@ def _chosen(
         options = [change(kept) for change in stage]
         if len(subjects) < FEWEST_FOR_BIAS:
             options = [o for o in options if o.mask_bias == kept.mask_bias]
-        gains = [(means(option) - now, option) for option in options]
-        for gain, option in sorted(gains, key=lambda g: -float(g[0].mean()))[:1]:
-            noise = float(gain.std(ddof=1)) / np.sqrt(len(gain))
-            if gain.mean() > max(LEAST_GAIN, noise):
-                kept = option
+        if not options:
+            continue
+        gain, best = max(((means(o) - now, o) for o in options), key=lambda found: float(found[0].mean()))
+        if gain.mean() > max(LEAST_GAIN, float(gain.std(ddof=1)) / np.sqrt(len(gain))):
+            kept = best
     return kept
 
 

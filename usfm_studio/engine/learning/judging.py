@@ -120,10 +120,10 @@ def _theirs(predictor: Predictor, material: Material, fresh: Sequence[Sample], c
     """The champion's answers, decided as the challenger's are: under rules that the other subjects choose now."""
     recipe, work = material.recipe, material
     told = lambda _done: check()  # noqa: E731
-    answers = ask(predictor, work.snapshot, fresh, work.values, recipe.labels, told, margins=recipe.masks)
+    biased = recipe.masks and work.sides.kind == HELD_OUT
+    answers = ask(predictor, work.snapshot, fresh, work.values, recipe.labels, told, margins=biased)
     if not recipe.masks:
         return answers
-    biased = work.sides.kind == HELD_OUT
     return decided(work.snapshot, work.masked, answers, work.values, biased=biased)[1]
 
 

@@ -225,8 +225,13 @@ class Learner:
         labels = self.recipe.labels if self.learned.head is not None else ()
         check = lambda _done: self.talk.check_end()  # noqa: E731
         return ask(
-            predictor, self.material.snapshot, samples, self.material.values, labels, check, margins=self.recipe.masks
+            predictor, self.material.snapshot, samples, self.material.values, labels, check, margins=self._margins
         )
+
+    @property
+    def _margins(self) -> bool:
+        """Only held-out answers choose how bold masks are; members of a cross-fitting keep no margins."""
+        return self.recipe.masks and self.material.sides.kind == HELD_OUT
 
     def _model(self) -> LoadedModel:
         """What has been learned so far, to predict with."""
